@@ -1,0 +1,340 @@
+"""One analysis end to end: render the queries, fetch, judge.
+
+    request -> window -> queries -> answers -> pairs -> core.judge_canary -> Analysis
+
+Front doors own the clock and the ids; nothing here looks at the time of day, so an
+analysis can be replayed exactly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from judge.core import words
+from judge.core.canary import judge_canary
+from judge.core.config import CanaryConfig, MetricConfig
+from judge.core.model import Classification, Outcome, Problem, SeriesPair, Traffic, Verdict, Window
+from judge.core.pairing import present
+from judge.core.scope import Matcher, duration, matcher_labels, placeholders, render
+from judge.errors import SourceUnreachable
+from judge.sources import Answer, Query, Source
+from judge.sources.pairs import build_pairs
+from judge.wire.request import Request
+from judge.wire.strict import dumps
+
+_JUDGING_TIME = 1.0
+"""Seconds of the deadline that are kept for judging and answering."""
+_LEAST_FETCH = 0.2
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Analysis:
+    """A verdict with everything that led to it."""
+
+    request: Request
+    config: CanaryConfig
+    window: Window
+    verdict: Verdict
+    pairs: tuple[SeriesPair, ...] = ()
+    traffic: Traffic | None = None
+    source: Mapping[str, Any] | None = None
+    source_trouble: str = ""
+
+    @property
+    def conclusive(self) -> bool:
+        """The same question need not be judged again: nothing was missing or broken."""
+        if self.verdict.outcome in {Outcome.PASS, Outcome.MARGINAL, Outcome.FAIL}:
+            return True
+        missing = self.verdict.count(Classification.NODATA, Classification.ERROR)
+        unknown = self.traffic is not None and bool(self.traffic.problem)
+        return self.verdict.outcome is Outcome.INCONCLUSIVE and bool(self.pairs) and not missing and not unknown
+
+
+def question(request: Request, config: CanaryConfig, *, now: float) -> str:
+    """Name a question, so that the same one asked twice gets the same answer.
+
+    Without `end` the question is about now, to the step: no newer sample could
+    change the answer within one step.
+    """
+    step = config.window.step
+    end = _floor(now if request.end is None else min(request.end, now), step)
+    asked = [
+        config.digest,
+        request.baseline,
+        request.canary,
+        request.scope,
+        request.rollout,
+        sorted(request.args.items()),
+        request.start,
+        end,
+        request.window,
+        request.look,
+    ]
+    return hashlib.sha256(dumps(asked).encode()).hexdigest()
+
+
+def run(
+    request: Request, config: CanaryConfig, source: Source, *, now: float, deadline: float = 30.0, clock: Clock = time.monotonic
+) -> Analysis:
+    """Judge one canary.
+
+    Parameters
+    ----------
+    request, config
+        What is asked, and how it is judged.
+    source : Source
+        Where the series come from.
+    now : float
+        Unix seconds: the newest time that may be judged.
+    deadline : float
+        Seconds until there must be an answer; what has not been fetched by then
+        is missing, and the verdict says so.
+
+    Raises
+    ------
+    SourceUnreachable
+        Where the source failed and the config says ``on_source_error: error``.
+    """
+    if request.baseline == request.canary:
+        return _same_sides(request, config, now)
+    fetcher = _Fetcher(source=source, until=clock() + max(deadline - _JUDGING_TIME, deadline / 2), clock=clock)
+    queries = _Queries(request=request, config=config)
+    window, answers, early = _first_samples(request, config, queries, fetcher, now)
+    if early is not None:
+        found = _nothing_yet(request, config, window, early, answers, source)
+    else:
+        missing = [query for query in queries.all(window) if _key(query) not in answers]
+        answers |= {_key(answer.query): answer for answer in fetcher.fetch(missing)}
+        found = _judge(request, config, window, answers, queries, source)
+    if config.on_source_error == "error":
+        _raise_for_trouble(answers.values())
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fetcher:
+    source: Source
+    until: float
+    clock: Clock
+
+    def fetch(self, queries: Sequence[Query]) -> list[Answer]:
+        """Ask within what is left of the deadline."""
+        return self.source.fetch(queries, deadline=max(self.until - self.clock(), _LEAST_FETCH)) if queries else []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Queries:
+    """Renders the config's queries for one request."""
+
+    request: Request
+    config: CanaryConfig
+
+    def scope(self, side: str) -> str:
+        """Label matchers of one side."""
+        return render(self.config.scopes[self.request.scope], self._values(side, None))
+
+    def _values(self, side: str, window: Window | None) -> dict[str, str | Matcher]:
+        values: dict[str, str | Matcher] = {
+            **self.request.args,
+            "hash": getattr(self.request, side),
+            "step": duration(self.config.window.step),
+        }
+        if self.request.rollout:
+            values["rollout"] = self.request.rollout
+        if window is not None:
+            values["window"] = duration(max(window.end - window.start, window.step))
+        return values
+
+    def of_metric(self, metric: MetricConfig, side: str, window: Window) -> list[Query]:
+        """The queries of one metric on one side."""
+        if metric.limit is not None and side == "baseline":
+            return []
+        parts = {"value": metric.query, "numerator": metric.numerator, "denominator": metric.denominator}
+        return [self._query(metric.name, part, side, text, window) for part, text in parts.items() if text]
+
+    def _query(self, metric: str, part: str, side: str, template: str, window: Window) -> Query:
+        values = self._values(side, window)
+        values["scope"] = Matcher(render(self.config.scopes[self.request.scope], values))
+        return Query(
+            metric=metric,
+            part=part,
+            side=side,
+            scope=getattr(self.request, side),
+            against=self.request.canary if side == "baseline" else self.request.baseline,
+            text=render(template, values),
+            start=window.start,
+            end=window.end,
+            step=window.step,
+            instant="window" in placeholders(template),
+        )
+
+    def canary_samples(self, window: Window) -> list[Query]:
+        """Queries that tell when the canary began: everything that gives a value each step."""
+        asked = [query for metric in self.config.metrics for query in self.of_metric(metric, "canary", window)]
+        return [query for query in asked if not query.instant]
+
+    def all(self, window: Window) -> list[Query]:
+        """Everything that is asked for one window."""
+        asked = [
+            query for metric in self.config.metrics for side in ("baseline", "canary") for query in self.of_metric(metric, side, window)
+        ]
+        if self.config.traffic is not None:
+            asked += [self._query("", "traffic", side, self.config.traffic.query, window) for side in ("baseline", "canary")]
+        return asked
+
+
+def _key(query: Query) -> tuple[str, str, str]:
+    return query.metric, query.part, query.side
+
+
+def _floor(value: float, step: float) -> float:
+    return math.floor(value / step + 1e-9) * step
+
+
+def _ceil(value: float, step: float) -> float:
+    return math.ceil(value / step - 1e-9) * step
+
+
+def _first_samples(
+    request: Request, config: CanaryConfig, queries: _Queries, fetcher: _Fetcher, now: float
+) -> tuple[Window, dict[tuple[str, str, str], Answer], str | None]:
+    """Find the window; where it depends on the canary's first sample, ask for the canary's samples first.
+
+    Returns the window, the answers that came with it (already cut to it), and a
+    sentence where there is nothing to judge yet.
+    """
+    plan = config.window
+    length = plan.length if request.window is None else request.window
+    end = _floor(now if request.end is None else min(request.end, now), plan.step)
+    if request.start is not None:
+        start = min(_ceil(request.start, plan.step), end)
+        return _numbered(Window(start=start, end=end, step=plan.step), request, config, origin=start), {}, None
+    searched = Window(start=_floor(end - length - plan.warmup, plan.step), end=end, step=plan.step, warmup=plan.warmup)
+    got = fetcher.fetch(queries.canary_samples(searched))
+    answers = {_key(answer.query): answer for answer in got}
+    first = present(series for answer in got for series in answer.series)
+    if first is None:
+        window = _numbered(replace(searched, start=_floor(end - length, plan.step)), request, config, origin=end)
+        return window, answers, "the canary has no samples yet" if got else None
+    # A canary that was there when the search began is older than what is judged.
+    origin = first + plan.warmup
+    start = max(_ceil(origin, plan.step), _floor(end - length, plan.step))
+    window = _numbered(replace(searched, start=min(start, end), first_sample=first), request, config, origin=origin)
+    if start > end:
+        age = words.duration(max(end - first, 0.0))
+        return window, answers, f"the canary's first sample is {age} old and its warm-up lasts {words.duration(plan.warmup)}"
+    cut = {
+        key: replace(
+            answer,
+            query=replace(answer.query, start=window.start),
+            series=tuple(inside for inside in (series.between(window.start, window.end) for series in answer.series) if len(inside)),
+        )
+        for key, answer in answers.items()
+    }
+    return window, cut, None
+
+
+def _numbered(window: Window, request: Request, config: CanaryConfig, *, origin: float) -> Window:
+    """Number the look by the time since the canary was warm: no state, and a repeated question spends nothing."""
+    interval = config.looks.interval if config.looks.interval is not None else window.step
+    by_time = 1 + math.floor(max(window.end - origin, 0.0) / interval + 1e-9)
+    look = request.look if request.look is not None else min(by_time, config.looks.count)
+    return replace(window, look=look, of=max(config.looks.count, 1))
+
+
+def _judge(
+    request: Request,
+    config: CanaryConfig,
+    window: Window,
+    answers: Mapping[tuple[str, str, str], Answer],
+    queries: _Queries,
+    source: Source,
+) -> Analysis:
+    apart = matcher_labels([queries.scope("baseline"), queries.scope("canary")])
+    pairs = [pair for metric in config.metrics for pair in build_pairs(metric, answers, apart)]
+    traffic = _traffic(config, answers)
+    verdict = judge_canary(config, pairs, traffic=traffic, warnings=_warnings(request, window, answers))
+    return Analysis(
+        request=request, config=config, window=window, verdict=verdict, pairs=tuple(pairs), traffic=traffic, source=source.describe()
+    )
+
+
+def _warnings(request: Request, window: Window, answers: Mapping[tuple[str, str, str], Answer]) -> list[str]:
+    found = []
+    if request.look is not None and request.look > window.of:
+        found.append(f"look {request.look} is beyond the {window.of} that the config plans")
+    for (metric, _, side), answer in answers.items():
+        if not metric:
+            found += [f"traffic, {side}: {text}" for text in answer.warnings]
+    return list(dict.fromkeys(found))
+
+
+def _traffic(config: CanaryConfig, answers: Mapping[tuple[str, str, str], Answer]) -> Traffic | None:
+    """Requests on both sides; no series means no requests."""
+    if config.traffic is None:
+        return None
+    sides: dict[str, float | None] = {}
+    problem = ""
+    for side in ("baseline", "canary"):
+        answer = answers.get(("", "traffic", side))
+        if answer is None or answer.problem is not None:
+            sides[side], problem = None, "it was not asked" if answer is None or answer.problem is None else answer.problem.message
+        else:
+            newest = [float(series.v[-1]) for series in answer.series if len(series)]
+            sides[side] = sum(value for value in newest if math.isfinite(value))
+    return Traffic(baseline=sides["baseline"], canary=sides["canary"], problem=problem)
+
+
+def _same_sides(request: Request, config: CanaryConfig, now: float) -> Analysis:
+    """A first deployment has no stable version to compare with."""
+    step = config.window.step
+    length = config.window.length if request.window is None else request.window
+    end = _floor(now if request.end is None else min(request.end, now), step)
+    start = end - length if request.start is None else min(_ceil(request.start, step), end)
+    window = _numbered(Window(start=_floor(start, step), end=end, step=step), request, config, origin=end)
+    reason = f"baseline and canary are the same ({request.canary}): there is nothing to compare (a first deployment has no stable version)"
+    return Analysis(request=request, config=config, window=window, verdict=_inconclusive(config, reason))
+
+
+def _nothing_yet(
+    request: Request, config: CanaryConfig, window: Window, reason: str, answers: Mapping[tuple[str, str, str], Answer], source: Source
+) -> Analysis:
+    """No samples to judge: because the canary is young, or because the source failed us."""
+    failed = [answer for answer in answers.values() if answer.problem is not None]
+    if failed:
+        worst = next((answer for answer in failed if _problem(answer).classification is Classification.ERROR), failed[0])
+        reason = f"{worst.query.metric}: {_problem(worst).message}"
+    refused = len(failed) == len(answers) and any(_problem(answer).classification is Classification.ERROR for answer in failed)
+    verdict = _inconclusive(config, reason)
+    if refused:
+        verdict = replace(verdict, outcome=Outcome.ERROR)
+    trouble = reason if failed and not refused else ""
+    return Analysis(request=request, config=config, window=window, verdict=verdict, source=source.describe(), source_trouble=trouble)
+
+
+def _problem(answer: Answer) -> Problem:
+    assert answer.problem is not None
+    return answer.problem
+
+
+def _inconclusive(config: CanaryConfig, reason: str) -> Verdict:
+    """A verdict that was reached before anything could be compared."""
+    empty = judge_canary(config, [])
+    results = tuple(replace(result, reason="not compared") for result in empty.results)
+    return replace(empty, outcome=Outcome.INCONCLUSIVE, reason=reason, results=results)
+
+
+def _raise_for_trouble(answers: Any) -> None:
+    for answer in answers:
+        if answer.problem is not None and answer.problem.classification is Classification.NODATA:
+            raise SourceUnreachable(f"{answer.query.metric}: {answer.problem.message}")
+
+
+__all__ = ["Analysis", "question", "run"]

@@ -1,0 +1,230 @@
+"""One pair becomes one `MetricResult`: classification, numbers, one plain sentence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from judge.core import samples, words
+from judge.core.config import CanaryConfig, Direction, Margin, MetricConfig
+from judge.core.methods import METHODS
+from judge.core.model import Classification, Comparison, MetricResult, SeriesPair
+from judge.core.statistics.ranks import min_samples
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Finding:
+    """A classification with its sentence, before it is joined with what the config says."""
+
+    classification: Classification
+    reason: str
+    n_baseline: int = 0
+    n_canary: int = 0
+    comparison: Comparison | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def classify(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> MetricResult:
+    """Classify one pair. `weight` of the result is 0 until `judge.core.scoring` sets it."""
+    if pair.problem is not None:
+        finding = _Finding(classification=pair.problem.classification, reason=pair.problem.message)
+    elif metric.limit is not None:
+        finding = _check_limit(pair, metric)
+    else:
+        finding = _compare(pair, metric, config)
+    counts = pair.baseline_total is not None or bool(metric.denominator)
+    return MetricResult(
+        name=metric.name,
+        classification=finding.classification,
+        reason=finding.reason,
+        group=metric.group,
+        weight=0.0,
+        critical=metric.critical,
+        direction=metric.direction.value,
+        tolerance=_limit_words(metric) if metric.limit else words.margin(metric.tolerance, counts=counts, unit=metric.unit),
+        notice="" if metric.limit else words.margin(metric.notice, counts=counts, unit=metric.unit),
+        unit=metric.unit,
+        labels=pair.labels,
+        n_baseline=finding.n_baseline,
+        n_canary=finding.n_canary,
+        comparison=finding.comparison,
+        queries=pair.queries,
+        warnings=(*pair.warnings, *finding.warnings),
+    )
+
+
+def _limit_words(metric: MetricConfig) -> str:
+    assert metric.limit is not None
+    parts = []
+    if metric.limit.min is not None:
+        parts.append(f"at least {words.amount(metric.limit.min, metric.unit)}")
+    if metric.limit.max is not None:
+        parts.append(f"at most {words.amount(metric.limit.max, metric.unit)}")
+    return ", ".join(parts)
+
+
+def _check_limit(pair: SeriesPair, metric: MetricConfig) -> _Finding:
+    """Hold the canary alone against fixed bounds."""
+    assert metric.limit is not None
+    values = pair.canary.v[~np.isnan(pair.canary.v)]
+    if not len(values):
+        return _Finding(classification=Classification.NODATA, reason="the canary has no samples")
+    top, bottom = float(values.max()), float(values.min())
+    n = len(values)
+    if metric.limit.max is not None and top > metric.limit.max:
+        reason = f"canary reached {words.amount(top, metric.unit)}, at most {words.amount(metric.limit.max, metric.unit)} is allowed"
+        return _Finding(classification=Classification.HIGH, reason=reason, n_canary=n)
+    if metric.limit.min is not None and bottom < metric.limit.min:
+        reason = f"canary fell to {words.amount(bottom, metric.unit)}, at least {words.amount(metric.limit.min, metric.unit)} is required"
+        return _Finding(classification=Classification.LOW, reason=reason, n_canary=n)
+    seen = top if metric.limit.max is not None else bottom
+    return _Finding(classification=Classification.PASS, reason=f"{words.amount(seen, metric.unit)} keeps the limit", n_canary=n)
+
+
+def _compare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> _Finding:
+    """Check that there is something to compare, compare, decide."""
+    missing = _missing_side(pair)
+    if missing:
+        return _Finding(
+            classification=Classification.NODATA,
+            reason=missing,
+            n_baseline=len(pair.baseline if pair.baseline_total is None else pair.baseline_total),
+            n_canary=len(pair.canary if pair.canary_total is None else pair.canary_total),
+        )
+    if pair.queries and pair.queries.get("baseline") == pair.queries.get("canary"):
+        return _Finding(
+            classification=Classification.ERROR,
+            reason="baseline and canary were asked the very same query; use ${scope} (or ${hash}) in it to tell the sides apart",
+        )
+    ready = samples.prepare(pair, rate_window=metric.rate_window, step=config.window.step)
+    sample, warnings = ready.sample, ready.warnings
+    if sample is None:
+        return _Finding(
+            classification=ready.classification,
+            reason=ready.reason,
+            n_baseline=ready.n_baseline,
+            n_canary=ready.n_canary,
+            warnings=warnings,
+        )
+    method = METHODS[config.judge]
+    needed = metric.min_samples if metric.min_samples is not None else config.min_samples
+    n_canary, n_baseline = len(sample.canary), len(sample.baseline)
+    one_sided = method.alpha / (2 if metric.direction is Direction.EITHER else 1)
+    fewest, most = sorted((n_canary, n_baseline))
+    enough = max(needed, min_samples(one_sided, other=most))
+    if fewest < enough:
+        side = "canary" if n_canary <= n_baseline else "baseline"
+        return _Finding(
+            classification=Classification.UNDECIDED,
+            reason=f"{fewest} independent {side} samples, at least {enough} are needed",
+            n_baseline=sample.n_baseline,
+            n_canary=sample.n_canary,
+            warnings=warnings,
+        )
+    found = method.compare(sample, metric)
+    classification, reason = _decide(found, metric, alpha=method.alpha)
+    return _Finding(
+        classification=classification,
+        reason=reason,
+        n_baseline=sample.n_baseline,
+        n_canary=sample.n_canary,
+        comparison=found,
+        warnings=warnings,
+    )
+
+
+def _missing_side(pair: SeriesPair) -> str:
+    if pair.baseline_total is not None and pair.canary_total is not None:
+        empty = [name for name, total in (("baseline", pair.baseline_total), ("canary", pair.canary_total)) if not (total.v > 0).any()]
+        what = "requests"
+    else:
+        empty = [name for name, series in (("baseline", pair.baseline), ("canary", pair.canary)) if not (~np.isnan(series.v)).any()]
+        what = "samples"
+    if not empty:
+        return ""
+    if len(empty) == 2:
+        return f"neither side has {what}"
+    other = "canary" if empty[0] == "baseline" else "baseline"
+    labels = ",".join(f'{key}="{value}"' for key, value in sorted(pair.labels.items()))
+    if labels:
+        return f"only the {other} has {{{labels}}}: there is nothing to compare it with"
+    return f"the {empty[0]} has no {what}"
+
+
+def _decide(found: Comparison, metric: MetricConfig, *, alpha: float) -> tuple[Classification, str]:
+    """Regressed where shown to exceed tolerance, passed where shown to stay below notice."""
+    shown = _shown(found, metric)
+    side = _regressed(found, metric, alpha)
+    if side is not None:
+        limit = words.margin(metric.tolerance, counts=found.counts is not None, unit=metric.unit)
+        return side, f"{shown}: more than the {limit} that is accepted"
+    notice = words.margin(metric.notice, counts=found.counts is not None, unit=metric.unit)
+    if _within(found, metric):
+        return Classification.PASS, f"{shown}: below the {notice} that must not slip through"
+    if math.isnan(found.change) and not metric.notice.absolute and found.counts is None:
+        return (
+            Classification.UNDECIDED,
+            f"{shown}: the baseline's median is zero, so say in the config how much is too much (notice.absolute)",
+        )
+    tolerance = words.margin(metric.tolerance, counts=found.counts is not None, unit=metric.unit)
+    return Classification.UNDECIDED, f"{shown}: neither shown to exceed {tolerance} nor to stay below {notice}; more samples are needed"
+
+
+def _shown(found: Comparison, metric: MetricConfig) -> str:
+    """Say what was measured."""
+    level = words.percent(found.level)
+    if found.counts is not None:
+        counts = found.counts
+        canary = f"{words.count(counts.canary_events)} of {words.count(counts.canary_total)} ({words.percent(found.canary_value)})"
+        baseline = f"{words.count(counts.baseline_events)} of {words.count(counts.baseline_total)} ({words.percent(found.baseline_value)})"
+        interval = f"{words.points(found.shift_low, sign=True)} to {words.points(found.shift_high, sign=True)}"
+        p = words.p_value(found.pvalue_directed)
+        return f"{canary} on the canary, {baseline} on the baseline, {level} interval {interval}, {p}"
+    if math.isnan(found.change):
+        change = f"{'+' if found.shift >= 0 else ''}{words.amount(found.shift, metric.unit)}"
+        interval = f"{words.number(found.shift_low)} to {words.amount(found.shift_high, metric.unit)}"
+    else:
+        change = words.percent(found.change, sign=True)
+        interval = f"{words.percent(found.change_low, sign=True)} to {words.percent(found.change_high, sign=True)}"
+    n = f"n={found.n_canary}" if found.n_canary == found.n_baseline else f"n={found.n_canary}/{found.n_baseline}"
+    effective = "" if found.n_effective == min(found.n_canary, found.n_baseline) else f", effective n={found.n_effective}"
+    return f"{change}, {level} interval {interval}, Mann-Whitney {words.p_value(found.pvalue_directed)}, {n}{effective}"
+
+
+def _regressed(found: Comparison, metric: MetricConfig, alpha: float) -> Classification | None:
+    if found.pvalue_directed > alpha:
+        return None
+    if found.counts is not None:
+        return Classification.HIGH if found.shift > 0 else Classification.LOW
+    low, high = _interval(found)
+    tolerated = _margin(metric.tolerance, found)
+    if metric.direction is not Direction.DECREASE and low > tolerated:
+        return Classification.HIGH
+    if metric.direction is not Direction.INCREASE and high < -tolerated:
+        return Classification.LOW
+    return None
+
+
+def _within(found: Comparison, metric: MetricConfig) -> bool:
+    """Whether a change as large as `notice` is excluded in the metric's bad direction."""
+    if found.counts is not None:
+        low, high, noticed = found.shift_low, found.shift_high, metric.notice.amount(found.baseline_value)
+    else:
+        (low, high), noticed = _interval(found), _margin(metric.notice, found)
+    up = metric.direction is Direction.DECREASE or high <= noticed
+    down = metric.direction is Direction.INCREASE or low >= -noticed
+    return up and down
+
+
+def _interval(found: Comparison) -> tuple[float, float]:
+    """Interval on the scale that margins are on: relative, or the unit where the baseline is zero."""
+    if math.isnan(found.change):
+        return found.shift_low, found.shift_high
+    return found.change_low, found.change_high
+
+
+def _margin(margin: Margin, found: Comparison) -> float:
+    amount = margin.amount(found.baseline_value)
+    return amount if math.isnan(found.change) else amount / abs(found.baseline_value)

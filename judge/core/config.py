@@ -1,0 +1,154 @@
+"""A canary config: what is compared, how much change is accepted, what it weighs.
+
+These are the judged meanings; how they are spelled in YAML is `judge.wire`'s
+business. Ratios are fractions (0.05 is 5 %), times are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Direction(StrEnum):
+    """Which change is bad."""
+
+    INCREASE = "increase"
+    DECREASE = "decrease"
+    EITHER = "either"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margin:
+    """A size of change: a fraction of the baseline, an amount, or the larger of both.
+
+    For a ratio of counts `absolute` is a difference of proportions (0.001 is 0.1 pp).
+    """
+
+    relative: float = 0.0
+    absolute: float = 0.0
+
+    def amount(self, baseline: float) -> float:
+        """The margin in the metric's unit where the baseline has this value."""
+        return max(self.relative * abs(baseline), self.absolute)
+
+
+TOLERANCE = Margin(relative=0.05)
+NOTICE = Margin(relative=0.20)
+COUNT_TOLERANCE = Margin(relative=0.25, absolute=0.001)
+COUNT_NOTICE = Margin(relative=1.0, absolute=0.005)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """Bounds that the canary alone must keep, without a baseline."""
+
+    min: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricConfig:
+    """One metric: exactly one of `query` and `numerator` with `denominator`.
+
+    Both may be empty where the samples come from a dump that names the metric.
+    `limit` turns the metric into a check of the canary alone. `rate_window` is
+    how many seconds of data one sample covers; None means that the query tells.
+    """
+
+    name: str
+    query: str = ""
+    numerator: str = ""
+    denominator: str = ""
+    direction: Direction = Direction.EITHER
+    tolerance: Margin = TOLERANCE
+    notice: Margin = NOTICE
+    limit: Limit | None = None
+    critical: bool = False
+    group: str = "metrics"
+    unit: str = ""
+    description: str = ""
+    rate_window: float | None = None
+    min_samples: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowConfig:
+    """`warmup` counts from the canary's first sample; at most `length` is judged."""
+
+    warmup: float = 0.0
+    step: float = 60.0
+    length: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LooksConfig:
+    """How often one rollout is judged; `interval` None means every step."""
+
+    count: int = 1
+    interval: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficConfig:
+    """Fewer requests than this on either side is no evidence."""
+
+    query: str
+    min_requests: float = 100.0
+
+
+class ArgType(StrEnum):
+    """What an arg may hold."""
+
+    NAME = "name"
+    TEXT = "text"
+    NUMBER = "number"
+    DURATION = "duration"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArgConfig:
+    """What a request must (`default` is None) or may give. `default` may name other args."""
+
+    default: str | None = None
+    type: ArgType = ArgType.NAME
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreThresholds:
+    """A score of at least `passing` passes, of at least `marginal` is marginal."""
+
+    passing: float = 95.0
+    marginal: float = 75.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryConfig:
+    """A whole config. `scope` is a key of `scopes`; `groups` are weights, empty means equal ones.
+
+    `document` is what was read, kept for the verdict's record; `digest` tells two apart.
+    """
+
+    name: str
+    metrics: tuple[MetricConfig, ...]
+    description: str = ""
+    judge: str = "mann-whitney"
+    source: str = "default"
+    args: Mapping[str, ArgConfig] = field(default_factory=dict)
+    scope: str = "scope"
+    scopes: Mapping[str, str] = field(default_factory=dict)
+    window: WindowConfig = field(default_factory=WindowConfig)
+    looks: LooksConfig = field(default_factory=LooksConfig)
+    traffic: TrafficConfig | None = None
+    groups: Mapping[str, float] = field(default_factory=dict)
+    score: ScoreThresholds = field(default_factory=ScoreThresholds)
+    min_samples: int = 5
+    on_source_error: str = "inconclusive"
+    digest: str = ""
+    document: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
+
+    def metric(self, name: str) -> MetricConfig:
+        """The metric of this name."""
+        return next(metric for metric in self.metrics if metric.name == name)

@@ -1,0 +1,242 @@
+"""Fill ``${…}`` in queries, so that no value can say more than a value.
+
+Where ``${…}`` stands inside a PromQL string it is escaped for that string, and
+for RE2 too where the string belongs to a ``=~`` or ``!~`` matcher. Outside of
+strings only durations, numbers and the scope's own matcher may stand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from judge.errors import ConfigError, Fault, nearest
+
+PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+BUILT_IN = frozenset({"hash", "rollout", "window", "step", "scope"})
+"""Names that a query may use without declaring them."""
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
+_DURATION = re.compile(r"(\d+(ms|s|m|h|d|w|y))+")
+_BARE_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_MATCHER_BEFORE = re.compile(r"(=~|!~|!=|=)\s*$")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
+_RE2_SPECIAL = frozenset("\\.+*?()|[]{}^$")
+_UNSAFE = re.compile(r'[\\"\'`\x00-\x1f\x7f\u2028\u2029]')
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """Label matchers that are already rendered and safe; they go in as they are."""
+
+    text: str
+
+
+def placeholders(template: str) -> frozenset[str]:
+    """Name what a template asks for.
+
+    Examples
+    --------
+    >>> sorted(placeholders('up{job="${job}",${scope}}'))
+    ['job', 'scope']
+    """
+    return frozenset(PLACEHOLDER.findall(template))
+
+
+def seconds(text: str) -> float:
+    """Read a Prometheus duration.
+
+    Raises
+    ------
+    ValueError
+        Where the text is not one.
+
+    Examples
+    --------
+    >>> seconds("1m30s"), seconds("500ms")
+    (90.0, 0.5)
+    """
+    if not _DURATION.fullmatch(text):
+        msg = f"not a duration: {text!r}; write 90s, 5m or 1h30m"
+        raise ValueError(msg)
+    return sum(float(number) * _SECONDS[unit] for number, unit in re.findall(r"(\d+)(ms|s|m|h|d|w|y)", text))
+
+
+def duration(value: float) -> str:
+    """Write seconds as a Prometheus duration.
+
+    Examples
+    --------
+    >>> duration(90), duration(0.5)
+    ('90s', '500ms')
+    """
+    return f"{int(value)}s" if value == int(value) else f"{round(value * 1000)}ms"
+
+
+def escape_regex(value: str) -> str:
+    r"""Escape for RE2, so that only the value itself matches.
+
+    Examples
+    --------
+    >>> escape_regex("a.b*")
+    'a\\.b\\*'
+    """
+    return "".join("\\" + char if char in _RE2_SPECIAL else char for char in value)
+
+
+def escape_string(value: str) -> str:
+    r"""Escape for the inside of a PromQL string in double or single quotes.
+
+    Examples
+    --------
+    >>> print(escape_string('a"b'))
+    a\u0022b
+    """
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}" if found.group() != "\\" else r"\\", value)
+
+
+def _quote_spans(template: str) -> list[tuple[int, int, str]]:
+    """Find the strings of a PromQL text: (after the opening quote, closing quote, quote)."""
+    spans = []
+    start, quote, position = 0, "", 0
+    while position < len(template):
+        char = template[position]
+        if quote:
+            if char == "\\" and quote != "`":
+                position += 1
+            elif char == quote:
+                spans.append((start, position, quote))
+                quote = ""
+        elif char in "\"'`":
+            quote, start = char, position + 1
+        elif char == "#":
+            end = template.find("\n", position)
+            position = len(template) if end < 0 else end
+        position += 1
+    if quote:
+        spans.append((start, len(template), quote))
+    return spans
+
+
+def render(template: str, values: Mapping[str, str | Matcher]) -> str:
+    r"""Fill every ``${name}`` of a query with its value.
+
+    Parameters
+    ----------
+    template : str
+        PromQL, or label matchers.
+    values : mapping
+        A string is data and is escaped for the place it goes to; a `Matcher` is
+        label matchers rendered before.
+
+    Raises
+    ------
+    ConfigError
+        Where a name is not given, is empty, or stands where it could change
+        the query's meaning.
+
+    Examples
+    --------
+    >>> print(render('up{job="${job}",${scope}}', {"job": 'a"b', "scope": Matcher('hash="6f9c"')}))
+    up{job="a\u0022b",hash="6f9c"}
+    >>> print(render('up{pod=~"${name}-.+"}', {"name": "a.b"}))
+    up{pod=~"a\\.b-.+"}
+    """
+    spans = _quote_spans(template)
+
+    def fill(found: re.Match[str]) -> str:
+        name = found.group(1)
+        if name not in values:
+            msg = f"${{{name}}} is not defined{nearest(name, values)}"
+            raise ConfigError([Fault(path="", message=f"{msg} in {template!r}", allowed=tuple(sorted(values)))])
+        value = values[name]
+        span = next((span for span in spans if span[0] <= found.start() < span[1]), None)
+        if isinstance(value, Matcher):
+            if span is not None:
+                raise ConfigError(f"${{{name}}} holds label matchers and cannot stand inside a string: {template!r}")
+            return value.text
+        if not value:
+            # An empty matcher selects the series that lack the label: never what was meant.
+            raise ConfigError(f"${{{name}}} is empty in {template!r}")
+        if span is None:
+            if not (_NUMBER.fullmatch(value) or _DURATION.fullmatch(value)):
+                raise ConfigError(
+                    f"${{{name}}} stands outside quotes, where only a number or a duration may go, not {value!r}: {template!r}"
+                )
+            return value
+        start, _, quote = span
+        if quote == "`":
+            raise ConfigError(f"${{{name}}} stands inside backticks, where nothing can be escaped; use double quotes: {template!r}")
+        matcher = _MATCHER_BEFORE.search(template, 0, start - 1)
+        if matcher is not None and matcher.group(1) in {"=~", "!~"}:
+            value = escape_regex(value)
+        return escape_string(value)
+
+    return PLACEHOLDER.sub(fill, template)
+
+
+def resolve_defaults(given: Mapping[str, str], defaults: Mapping[str, str]) -> dict[str, str]:
+    """Fill in the args that were not given; a default may name other args.
+
+    Raises
+    ------
+    ConfigError
+        Where defaults name each other in a circle, or name what is not declared.
+
+    Examples
+    --------
+    >>> resolve_defaults({"service": "shop"}, {"host": "${service}.${zone}", "zone": "eu"})
+    {'service': 'shop', 'zone': 'eu', 'host': 'shop.eu'}
+    """
+    resolved = dict(given)
+
+    def resolve(name: str, chain: tuple[str, ...]) -> str:
+        if name in resolved:
+            return resolved[name]
+        if name in chain:
+            circle = " -> ".join((*chain[chain.index(name) :], name))
+            raise ConfigError([Fault(path=f"args.{chain[0]}.default", message=f"defaults name each other in a circle: {circle}")])
+        if name not in defaults:
+            known = sorted({*given, *defaults})
+            raise ConfigError(
+                [Fault(path=f"args.{chain[-1]}.default", message=f"${{{name}}} is not defined{nearest(name, known)}", allowed=tuple(known))]
+            )
+        value = PLACEHOLDER.sub(lambda found: resolve(found.group(1), (*chain, name)), defaults[name])
+        resolved[name] = value
+        return value
+
+    for name in defaults:
+        resolve(name, ())
+    return resolved
+
+
+def rate_window(query: str) -> float | None:
+    """Find the longest range selector of a query, in seconds; None where it has none.
+
+    Examples
+    --------
+    >>> rate_window('sum(rate(http_requests_total{path="[9h]"}[1m])) / sum(rate(x[5m:15s]))')
+    300.0
+    """
+    spans = _quote_spans(query)
+    selectors = re.finditer(r"\[\s*((?:\d+(?:ms|s|m|h|d|w|y))+)\s*(?::[^\]]*)?\]", query)
+    outside = (found for found in selectors if not any(start <= found.start() < end for start, end, _ in spans))
+    return max((seconds(found.group(1)) for found in outside), default=None)
+
+
+def matcher_labels(matchers: Iterable[str]) -> AbstractSet[str]:
+    """Name the labels that rendered matchers speak of.
+
+    Examples
+    --------
+    >>> sorted(matcher_labels(['pod=~"shop-6f9c-.+",namespace="a"']))
+    ['namespace', 'pod']
+    """
+    names: set[str] = set()
+    for text in matchers:
+        spans = _quote_spans(text)
+        outside = "".join(char if not any(s <= i < e for s, e, _ in spans) else " " for i, char in enumerate(text))
+        names.update(name for name in _BARE_NAME.findall(outside))
+    return names

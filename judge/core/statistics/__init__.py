@@ -1,0 +1,1 @@
+"""The statistics under the methods; nothing here knows what a canary is."""

@@ -1,0 +1,1 @@
+"""Ways in. Each only translates; they own the clock and the ids."""

@@ -1,0 +1,249 @@
+"""The HTTP door, made for Argo Rollouts' web provider.
+
+``POST /v1/verdict`` and ``GET /v1/verdict`` ask; everything judged is answered
+with 200 and strict JSON, a wrong question with 400 and its faults. Nothing is
+ever redirected: Go's client would follow and lose the body.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from judge import __version__
+from judge.errors import ArchiveError, ConfigError, JudgeError, RequestError, SourceError, VerdictNotFound
+from judge.frontends import signals
+from judge.frontends.ids import new_id
+from judge.frontends.openapi import openapi
+from judge.service import Service
+from judge.wire.answer import answer
+from judge.wire.strict import dumps
+
+log = logging.getLogger("judge.http")
+
+MAX_LIST = 200
+_VERDICTS = ("pass", "marginal", "fail", "inconclusive", "error")
+_LIST_KEYS = ("limit", "before", "config", "verdict", "rollout")
+
+
+def create_app(service: Service, *, clock: Callable[[], float] = time.time) -> Flask:
+    """Build the application.
+
+    Parameters
+    ----------
+    service : Service
+        What answers.
+    clock : callable
+        Unix seconds; tests give their own.
+    """
+    app = Flask("judge", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = service.settings.max_body
+    app.url_map.strict_slashes = False
+    _add_questions(app, service, clock)
+    _add_verdicts(app, service)
+    _add_health(app, service)
+    _add_errors(app)
+    return app
+
+
+def send(document: Any, status: int = 200) -> Response:
+    """Send strict JSON; a document that cannot be written so is a fault of ours, never a half answer."""
+    return Response(dumps(document), status=status, mimetype="application/json")
+
+
+def _add_questions(app: Flask, service: Service, clock: Callable[[], float]) -> None:
+    @app.route("/v1/verdict", methods=["GET", "POST"])
+    def verdict() -> Response:
+        began = time.perf_counter()
+        now = clock()
+        raw = _query() if request.method == "GET" else _body()
+        asked, kept = service.ask(raw, id=new_id(now), now=now)
+        document = answer(kept.record, public_url=service.settings.public_url, detail=asked.detail)
+        if kept.unkept:
+            log.error("%s: %s", kept.record["id"], kept.unkept)
+            signals.UNKEPT.inc()
+        seconds = time.perf_counter() - began
+        signals.VERDICTS.labels(config=asked.config, verdict=document["verdict"]).inc()
+        signals.SECONDS.observe(seconds)
+        log.info(
+            "verdict %s %s config=%s baseline=%s canary=%s score=%s seconds=%.3f",
+            document["id"],
+            document["verdict"],
+            asked.config,
+            asked.baseline,
+            asked.canary,
+            document["score"],
+            seconds,
+        )
+        return send(document)
+
+
+def _query() -> dict[str, Any]:
+    """Read the query string; a key twice is refused, since one of the two would be lost."""
+    values: dict[str, Any] = {}
+    for key, items in request.args.lists():
+        if len(items) > 1:
+            raise RequestError(f"{key} is given {len(items)} times")
+        values[key] = items[0]
+    if "args" in values and values["args"].strip():
+        try:
+            values["args"] = json.loads(values["args"])
+        except ValueError as error:
+            raise RequestError(f"args must be a JSON object in a query string: {error}") from error
+    return values
+
+
+def _body() -> Any:
+    """Read the body as JSON, whatever its declared type: Argo's ``body`` sets none."""
+    raw = request.get_data(cache=False)
+    if not raw.strip():
+        raise RequestError("the body is empty; send a JSON object with config, baseline and canary")
+    try:
+        return json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"the body is not JSON: {error}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            msg = f"the key {key!r} is there twice"
+            raise ValueError(msg)
+        found[key] = value
+    return found
+
+
+def _refuse(constant: str) -> None:
+    msg = f"{constant} is not JSON"
+    raise ValueError(msg)
+
+
+def _add_verdicts(app: Flask, service: Service) -> None:
+    @app.get("/v1/verdicts")
+    def verdicts() -> Response:
+        return send({"verdicts": service.archive.list(**_listing())})
+
+    @app.get("/v1/verdicts/<verdict_id>")
+    def record(verdict_id: str) -> Response:
+        return send(service.archive.get(verdict_id))
+
+    @app.get("/verdicts/<verdict_id>")
+    def page(verdict_id: str) -> Response:
+        from judge.reports.page import verdict_page
+
+        return _html(verdict_page(service.archive.get(verdict_id), public_url=_home(service)))
+
+    @app.get("/")
+    def pages() -> Response:
+        from judge.reports.page import verdicts_page
+
+        chosen = _listing()
+        rows = service.archive.list(**chosen)
+        older = rows[-1]["id"] if len(rows) == chosen["limit"] else ""
+        filters = {key: value for key, value in chosen.items() if key not in {"limit", "before"}}
+        return _html(verdicts_page(rows, public_url=_home(service), older=older, filters=filters))
+
+
+def _home(service: Service) -> str:
+    return service.settings.public_url if service.settings.public_url else "/"
+
+
+def _html(text: str) -> Response:
+    found = Response(text, mimetype="text/html")
+    # The pages carry their own styles and pictures and need nothing from anywhere.
+    found.headers["Content-Security-Policy"] = (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'self'"
+    )
+    found.headers["X-Content-Type-Options"] = "nosniff"
+    found.headers["Referrer-Policy"] = "no-referrer"
+    return found
+
+
+def _listing() -> dict[str, Any]:
+    """Read the filters of a list; unknown ones are refused by name."""
+    values = _query()
+    unknown = sorted(set(values) - set(_LIST_KEYS))
+    if unknown:
+        raise RequestError(f"unknown filter {unknown[0]!r} (allowed: {', '.join(_LIST_KEYS)})")
+    limit = values.pop("limit", "50")
+    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit[:9]) <= MAX_LIST:
+        raise RequestError(f"limit must be a whole number from 1 to {MAX_LIST}, found {limit[:80]!r}")
+    if values.get("verdict", "pass") not in _VERDICTS:
+        raise RequestError(f"verdict must be one of {', '.join(_VERDICTS)}")
+    return {"limit": int(limit), **{key: value for key, value in values.items() if value}}
+
+
+def _add_health(app: Flask, service: Service) -> None:
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return send({"status": "ok", "version": __version__})
+
+    @app.get("/readyz")
+    def readyz() -> Response:
+        problems = [str(error) for error in service.config_errors]
+        try:
+            service.archive.ping()
+        except ArchiveError as error:
+            # Verdicts are still reached; they are only not kept.
+            problems.append(str(error))
+        ready = bool(service.configs)
+        if not ready:
+            problems.append(f"no usable config in {service.settings.config_dir}")
+        return send({"ready": ready, "configs": sorted(service.configs), "problems": problems}, 200 if ready else 503)
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        text, kind = signals.exposition()
+        return Response(text, content_type=kind)
+
+    @app.get("/openapi.json")
+    def description() -> Response:
+        return send(openapi(service.settings.public_url))
+
+
+def _add_errors(app: Flask) -> None:
+    @app.errorhandler(JudgeError)
+    def judge_error(error: JudgeError) -> Response:
+        return send(fault_fields(error), status_of(error))
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        status = 500 if error.code is None else error.code
+        text = {413: f"the body is larger than {app.config['MAX_CONTENT_LENGTH']} bytes", 404: "there is nothing here; see /openapi.json"}
+        found = send({"error": text.get(status, str(error.description)), "path": "", "allowed": []}, status)
+        if "Allow" in (headers := dict(error.get_headers())):
+            found.headers["Allow"] = headers["Allow"]
+        return found
+
+    @app.errorhandler(Exception)
+    def unexpected(error: Exception) -> Response:
+        log.error("unexpected error on %s %s", request.method, request.path, exc_info=error)
+        signals.CRASHES.inc()
+        return send({"error": f"internal error ({type(error).__name__}); see the log", "path": "", "allowed": []}, 500)
+
+
+def status_of(error: JudgeError) -> int:
+    """Status of an error: settings that are wrong are not the caller's fault."""
+    return (
+        503
+        if isinstance(error, SourceError) or (isinstance(error, ArchiveError) and not isinstance(error, VerdictNotFound))
+        else error.status
+    )
+
+
+def fault_fields(error: JudgeError) -> Mapping[str, Any]:
+    """Write an error: the first fault at the top, all of them in `faults`."""
+    if isinstance(error, RequestError | ConfigError) and error.faults:
+        faults = [{"error": fault.message, "path": fault.path, "allowed": list(fault.allowed)} for fault in error.faults]
+        return {**faults[0], "faults": faults}
+    return {"error": str(error), "path": "", "allowed": []}
+
+
+__all__ = ["create_app", "send"]

@@ -1,0 +1,214 @@
+"""``judge score``: verdicts of saved canaries, one or many thousands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from judge.analysis import Analysis
+from judge.core.canary import judge_canary
+from judge.core.config import CanaryConfig, LooksConfig, ScoreThresholds
+from judge.core.methods import METHODS
+from judge.core.model import Window
+from judge.errors import ConfigError, DumpError, Fault, nearest
+from judge.frontends.printing import STATUS, line, show, worst
+from judge.service import write_record
+from judge.settings import DEFAULT_CONFIG_DIR
+from judge.sources.dumps import Dump, RawCanary, parse, split
+from judge.wire.config import DEFAULT_JUDGE, load_config, load_configs, parse_config
+from judge.wire.request import Request
+from judge.wire.strict import dumps as write_json
+
+_AT_ONCE = 64
+"""Canaries handed to each process ahead of their turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """One canary's output, or the fault that kept it from being judged."""
+
+    status: int
+    text: str = ""
+    fault: str = ""
+
+
+def score_dumps(paths: Sequence[Path], *, config_path: Path | None, judge_name: str, jobs: int, form: str) -> int:
+    """Judge every canary of every file, print as they come, return the exit status.
+
+    A file or canary that cannot be read is named on the error stream, and in
+    JSON Lines it has a line of its own too; the others are judged all the same.
+    """
+    config = None if config_path is None else load_config(config_path)
+    if judge_name and judge_name not in METHODS:
+        raise ConfigError(
+            [Fault(path="--judge", message=f"unknown judge {judge_name!r}{nearest(judge_name, METHODS)}", allowed=tuple(METHODS))]
+        )
+    statuses: set[int] = set()
+    count = 0
+    progress = sys.stderr.isatty() and not sys.stdout.isatty()
+    parts = (raw for path in paths for raw in split(path))
+    for count, done in enumerate(_score_all(parts, config, judge_name, form, jobs), start=1):
+        statuses.add(done.status)
+        if done.fault:
+            click.echo(f"judge: {done.fault}", err=True)
+        if done.text:
+            click.echo(done.text)
+        if progress and count % 10 == 0:
+            click.echo(f"\r{count} canaries judged", nl=False, err=True)
+    if progress:
+        click.echo(f"\r{count} canaries judged", err=True)
+    return worst(statuses)
+
+
+def _score_all(
+    parts: Iterable[RawCanary | DumpError], config: CanaryConfig | None, judge_name: str, form: str, jobs: int
+) -> Iterator[Scored]:
+    """Score in order, in this process or in several."""
+    if jobs == 1:
+        for part in parts:
+            yield score_one(part, config, judge_name, form)
+        return
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("forkserver")) as pool:
+        waiting: deque[Future[Scored]] = deque()
+        for part in parts:
+            waiting.append(pool.submit(score_one, _portable(part), config, judge_name, form))
+            if len(waiting) > jobs * _AT_ONCE:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _portable(part: RawCanary | DumpError) -> RawCanary | str:
+    """An exception with arguments of its own does not survive the way to another process."""
+    return str(part) if isinstance(part, DumpError) else part
+
+
+def score_one(part: RawCanary | DumpError | str, config: CanaryConfig | None, judge_name: str, form: str) -> Scored:
+    """Judge one canary and write it in the chosen format."""
+    if isinstance(part, RawCanary):
+        try:
+            made = score_canary(parse(part), config, judge_name)
+        except (DumpError, ConfigError) as error:
+            return _broken(str(error), form, part.fallback_id)
+        text = write_json(line(made)) if form == "jsonl" else show(made, form)
+        return Scored(status=STATUS[made["verdict"]["verdict"]], text=text if form in {"jsonl", "json"} else f"{made['id']}\n{text}\n")
+    return _broken(str(part), form, "")
+
+
+def _broken(fault: str, form: str, id: str) -> Scored:
+    text = write_json({"id": id, "verdict": "error", "pass": False, "fail": False, "code": 4, "reason": fault}) if form == "jsonl" else ""
+    return Scored(status=2, text=text, fault=fault)
+
+
+def score_canary(dump: Dump, config: CanaryConfig | None = None, judge_name: str = "") -> dict[str, Any]:
+    """Judge one dump.
+
+    Parameters
+    ----------
+    dump : Dump
+    config : CanaryConfig, optional
+        Instead of what the dump says of itself.
+    judge_name : str
+        Instead of the config's judge.
+
+    Returns
+    -------
+    dict
+        The record, as the service would keep it.
+
+    Raises
+    ------
+    ConfigError
+        Where the dump's own config is wrong.
+    DumpError
+        Where the dump has none of the config's metrics.
+    """
+    chosen, warnings = _config_of(dump, config)
+    if judge_name:
+        chosen = replace(chosen, judge=judge_name)
+    known = {metric.name for metric in chosen.metrics}
+    pairs = [pair for pair in dump.pairs if pair.metric in known]
+    if not pairs:
+        message = f"none of its metrics ({', '.join(sorted({pair.metric for pair in dump.pairs}))}) is in the config {chosen.name!r}"
+        raise DumpError([Fault(path="metrics", message=message, allowed=tuple(sorted(known)))], where=dump.id)
+    left = sorted({pair.metric for pair in dump.pairs} - known)
+    if left:
+        warnings.append(f"not in the config, so not judged: {', '.join(left)}")
+    if chosen.traffic is not None and dump.traffic is None:
+        warnings.append("the dump does not say how many requests there were, so the minimum was not checked")
+        chosen = replace(chosen, traffic=None)
+    window = _window(dump, chosen)
+    verdict = judge_canary(chosen, pairs, traffic=dump.traffic, warnings=warnings)
+    request = Request(
+        config=chosen.name,
+        baseline=dump.args.get("baseline", ""),
+        canary=dump.args.get("canary", ""),
+        scope=chosen.scope,
+        args={key: value for key, value in dump.args.items() if key not in {"baseline", "canary", "rollout"}},
+        rollout=dump.args.get("rollout", ""),
+    )
+    analysis = Analysis(
+        request=request, config=chosen, window=window, verdict=verdict, pairs=tuple(pairs), traffic=dump.traffic, source={"type": "dump"}
+    )
+    return write_record(analysis, id=dump.id, asked_at=window.end)
+
+
+def _config_of(dump: Dump, config: CanaryConfig | None) -> tuple[CanaryConfig, list[str]]:
+    """Choose by what the dump is judged: the config given, its own, the one it names, its own metrics' words."""
+    if config is not None:
+        return config, []
+    warnings = []
+    if isinstance(dump.config, str):
+        folder = Path(os.environ.get("JUDGE_CONFIG_DIR", DEFAULT_CONFIG_DIR))
+        configs, _ = load_configs(folder)
+        if dump.config in configs:
+            return configs[dump.config], []
+        warnings.append(f"there is no config {dump.config!r} in {folder}; judged by what the dump says of its metrics")
+    elif dump.config is not None:
+        return parse_config(dump.config, where=f"{dump.id}: config"), []
+    return (
+        CanaryConfig(
+            name="dump",
+            metrics=dump.metrics,
+            judge=DEFAULT_JUDGE,
+            groups=dump.groups,
+            score=dump.score if dump.score is not None else ScoreThresholds(),
+            looks=LooksConfig(count=dump.looks if dump.looks is not None else 1),
+        ),
+        warnings,
+    )
+
+
+def _window(dump: Dump, config: CanaryConfig) -> Window:
+    """What the dump says it covers, else the span of its samples."""
+    import numpy as np
+
+    times = [
+        series.t
+        for pair in dump.pairs
+        for series in (pair.baseline, pair.canary, pair.baseline_total, pair.canary_total)
+        if series is not None
+    ]
+    stamps = np.unique(np.concatenate(times)) if times else np.empty(0)
+    start = float(stamps[0]) if len(stamps) else 0.0
+    end = float(stamps[-1]) if len(stamps) else 0.0
+    step = float(np.median(np.diff(stamps))) if len(stamps) > 1 else config.window.step
+    look = dump.look if dump.look is not None else 1
+    return Window(
+        start=dump.start if dump.start is not None else start,
+        end=dump.end if dump.end is not None else end,
+        step=dump.step if dump.step is not None else step,
+        look=look,
+        of=max(dump.looks if dump.looks is not None else config.looks.count, look),
+    )

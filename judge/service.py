@@ -1,0 +1,123 @@
+"""The judge at work: configs, sources and the archive, opened once and asked many times.
+
+Every front door asks here, so that a question has the same answer at each of them.
+"""
+
+from __future__ import annotations
+
+import platform
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from judge import __version__
+from judge.analysis import Analysis, question, run
+from judge.core.config import CanaryConfig
+from judge.errors import ArchiveError, ConfigError, Fault, nearest
+from judge.sources import Source, open_source
+from judge.wire.config import load_configs
+from judge.wire.record import record
+from judge.wire.request import Request, parse_request
+
+if TYPE_CHECKING:
+    from judge.archive import Archive
+    from judge.settings import Settings
+
+
+def versions() -> dict[str, str]:
+    """Name what took part in a verdict."""
+    import numpy as np
+
+    return {"judge": __version__, "python": platform.python_version(), "numpy": np.__version__}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A verdict's record, and a sentence where it could not be kept."""
+
+    record: Mapping[str, Any]
+    unkept: str = ""
+
+
+class Service:
+    """Answers questions; safe to use from many threads."""
+
+    def __init__(self, settings: Settings, archive: Archive) -> None:
+        """Load every config; broken ones are named in `config_errors` and the good ones served."""
+        self.settings = settings
+        self.archive = archive
+        self.configs, self.config_errors = load_configs(settings.config_dir)
+        self._sources: dict[str, Source] = {}
+        self._lock = threading.Lock()
+
+    def source(self, config: CanaryConfig) -> Source:
+        """Open the source that a config names, once.
+
+        Raises
+        ------
+        ConfigError
+            Where the settings do not have it.
+        """
+        name = config.source
+        if name not in self.settings.sources:
+            known = tuple(self.settings.sources)
+            hint = " (set JUDGE_PROMETHEUS_URL)" if name == "default" else nearest(name, known)
+            raise ConfigError(
+                [Fault(path="source", message=f"there is no source {name!r} in the settings{hint}", allowed=known)], where=config.name
+            )
+        with self._lock:
+            if name not in self._sources:
+                self._sources[name] = open_source(self.settings.sources[name])
+            return self._sources[name]
+
+    def ask(self, raw: Any, *, id: str, now: float) -> tuple[Request, Kept]:
+        """Answer one question; the same question gets the answer it got before.
+
+        Raises
+        ------
+        RequestError, ConfigError
+            Where the question or the settings are wrong.
+        SourceUnreachable
+            Where the source failed and the config asks for an error then.
+        """
+        request, config = parse_request(raw, self.configs, now=now)
+        asked = question(request, config, now=now)
+        try:
+            earlier = self.archive.answer(asked)
+        except ArchiveError:
+            # A verdict that cannot be looked up can still be reached again.
+            earlier = None
+        if earlier is not None:
+            return request, Kept(record=earlier)
+        analysis = run(request, config, self.source(config), now=now, deadline=self.settings.deadline)
+        return request, self._keep(write_record(analysis, id=id, asked_at=now, question=asked))
+
+    def _keep(self, made: dict[str, Any]) -> Kept:
+        try:
+            winner = self.archive.keep(made)
+            if winner != made["id"]:
+                return Kept(record=self.archive.get(winner))
+        except ArchiveError as error:
+            return Kept(record=made, unkept=f"this verdict was not kept: {error}")
+        return Kept(record=made)
+
+
+def write_record(analysis: Analysis, *, id: str, asked_at: float, question: str = "") -> dict[str, Any]:
+    """Write an analysis as a record; one without a `question` answers none later."""
+    return {
+        "id": id,
+        "asked_at": asked_at,
+        "question": question,
+        "reusable": analysis.conclusive and bool(question),
+        "versions": versions(),
+        **record(
+            request=analysis.request,
+            config=analysis.config,
+            window=analysis.window,
+            verdict=analysis.verdict,
+            pairs=analysis.pairs,
+            traffic=analysis.traffic,
+            source=analysis.source,
+        ),
+    }

@@ -1,0 +1,205 @@
+"""Settings of the service: ``server.yaml`` beside the configs, then ``JUDGE_*``.
+
+The environment wins over the file, the file over the defaults. Only the names in
+`ENVIRONMENT` are read: Kubernetes itself puts names such as ``JUDGE_PORT`` and
+``JUDGE_SERVICE_HOST`` into every pod beside a Service called *judge*, and those
+mean something else.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from judge.errors import ConfigError, Fault
+from judge.wire.config import SETTINGS_FILE
+from judge.wire.documents import Document, read, validate
+from judge.wire.spelling import Duration
+
+ENVIRONMENT = {
+    "JUDGE_PROMETHEUS_URL": "address of the source named default",
+    "JUDGE_CONFIG_DIR": "folder of canary configs and server.yaml (default: configs)",
+    "JUDGE_ARCHIVE_URL": "where verdicts are kept: an SQLAlchemy URL, or none (default: sqlite:///judge.sqlite)",
+    "JUDGE_PUBLIC_URL": "address under which people reach this service, for the report link",
+    "JUDGE_DEADLINE": "seconds within which every question is answered (default: 8)",
+}
+_NOT_YET = {"JUDGE_TOKENS_FILE": "this version cannot check tokens; put it behind a proxy that does, and unset this"}
+
+DEFAULT_CONFIG_DIR = "configs"
+DEFAULT_ARCHIVE = "sqlite:///judge.sqlite"
+
+
+class SourceDocument(Document):
+    """One source of series."""
+
+    type: Literal["prometheus", "dumps"] = "prometheus"
+    url: str = ""
+    path: Annotated[str, Field(description="Folder or file of dumps, for type dumps; relative to server.yaml.")] = ""
+    headers: Mapping[str, str] = {}
+    username: str = ""
+    password_env: Annotated[str, Field(description="Name of the environment variable that holds the password.")] = ""
+    bearer_token_env: Annotated[str, Field(description="Name of the environment variable that holds the token.")] = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    insecure: bool = False
+    connect_timeout: Duration = 2.0
+    read_timeout: Duration = 8.0
+    max_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
+    max_points: Annotated[int, Field(ge=11)] = 55_000
+    max_series: Annotated[int, Field(ge=1)] = 200
+    max_query_length: Annotated[int, Field(ge=100)] = 10_000
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 8
+    lookback: Annotated[Duration, Field(description="How long the server repeats the last value of a series that ended.")] = 300.0
+
+
+class ServerDocument(Document):
+    """server.yaml."""
+
+    sources: Mapping[str, SourceDocument] = {}
+    archive_url: str | None = None
+    public_url: str | None = None
+    deadline: Duration | None = None
+    max_body: Annotated[int, Field(ge=1024)] = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSettings:
+    """One source; times in seconds, sizes in bytes, secrets already looked up."""
+
+    name: str = "default"
+    type: str = "prometheus"
+    url: str = ""
+    path: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    username: str = ""
+    password: str = field(default="", repr=False)
+    bearer_token: str = field(default="", repr=False)
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    insecure: bool = False
+    connect_timeout: float = 2.0
+    read_timeout: float = 8.0
+    max_bytes: int = 64 * 1024 * 1024
+    max_points: int = 55_000
+    max_series: int = 200
+    max_query_length: int = 10_000
+    concurrency: int = 8
+    lookback: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything the service was told."""
+
+    sources: Mapping[str, SourceSettings] = field(default_factory=dict)
+    config_dir: Path = Path(DEFAULT_CONFIG_DIR)
+    archive_url: str = DEFAULT_ARCHIVE
+    public_url: str = ""
+    deadline: float = 8.0
+    max_body: int = 1024 * 1024
+
+
+def load_settings(environ: Mapping[str, str] | None = None, *, config_dir: Path | None = None) -> Settings:
+    """Read the settings.
+
+    Parameters
+    ----------
+    environ : mapping, optional
+        Instead of the process's environment.
+    config_dir : Path, optional
+        Instead of ``JUDGE_CONFIG_DIR``.
+
+    Raises
+    ------
+    ConfigError
+        All faults of the file or of the environment, with their names.
+    """
+    environ = os.environ if environ is None else environ
+    refused = [Fault(path=name, message=why) for name, why in _NOT_YET.items() if environ.get(name)]
+    if refused:
+        raise ConfigError(refused, where="environment")
+    folder = config_dir if config_dir is not None else Path(environ.get("JUDGE_CONFIG_DIR", DEFAULT_CONFIG_DIR))
+    path = folder / SETTINGS_FILE
+    document = read(path) if path.exists() else {}
+    server = validate(ServerDocument, {} if document is None else document, where=str(path))
+    sources = {name: _source(name, source, environ, path) for name, source in server.sources.items()}
+    url = environ.get("JUDGE_PROMETHEUS_URL", "")
+    if url:
+        known = sources.get("default", SourceSettings())
+        sources["default"] = replace(known, type="prometheus", url=_checked_url(url, "JUDGE_PROMETHEUS_URL", "environment"))
+    public = environ.get("JUDGE_PUBLIC_URL", "") or (server.public_url if server.public_url is not None else "")
+    archive = environ.get("JUDGE_ARCHIVE_URL", "") or (server.archive_url if server.archive_url is not None else DEFAULT_ARCHIVE)
+    return Settings(
+        sources=sources,
+        config_dir=folder,
+        archive_url=archive,
+        public_url=_checked_url(public, "public_url", str(path)).rstrip("/") if public else "",
+        deadline=_deadline(environ, server),
+        max_body=server.max_body,
+    )
+
+
+def _deadline(environ: Mapping[str, str], server: ServerDocument) -> float:
+    text = environ.get("JUDGE_DEADLINE", "")
+    if not text:
+        value = 8.0 if server.deadline is None else server.deadline
+    else:
+        try:
+            value = float(text.removesuffix("s"))
+        except ValueError:
+            raise ConfigError([Fault(path="JUDGE_DEADLINE", message=f"must be seconds, found {text!r}")], where="environment") from None
+    if not 1 <= value <= 600:
+        raise ConfigError([Fault(path="deadline", message=f"must be between 1 and 600 seconds, found {value:g}")])
+    return value
+
+
+def _source(name: str, source: SourceDocument, environ: Mapping[str, str], path: Path) -> SourceSettings:
+    values: dict[str, Any] = source.model_dump(exclude={"password_env", "bearer_token_env"})
+    found = []
+    for key, variable in (("password", source.password_env), ("bearer_token", source.bearer_token_env)):
+        values[key] = environ.get(variable, "") if variable else ""
+        if variable and not values[key]:
+            found.append(Fault(path=f"sources.{name}.{key}_env", message=f"the environment variable {variable} is not set"))
+    if source.type == "prometheus" and not source.url and not environ.get("JUDGE_PROMETHEUS_URL"):
+        found.append(Fault(path=f"sources.{name}.url", message="is missing"))
+    if source.type == "dumps" and not source.path:
+        found.append(Fault(path=f"sources.{name}.path", message="is missing"))
+    if found:
+        raise ConfigError(found, where=str(path))
+    if source.path:
+        values["path"] = str(path.parent / source.path)
+    if source.url:
+        values["url"] = _checked_url(source.url, f"sources.{name}.url", str(path))
+    return SourceSettings(name=name, **values)
+
+
+def _checked_url(url: str, path: str, where: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or "\\" in url:
+        shown = url if "@" not in url else "an address with a password"
+        raise ConfigError([Fault(path=path, message=f"must be an http or https address without ? and #, found {shown!r}")], where=where)
+    return url
+
+
+def misspelt(environ: Mapping[str, str]) -> list[str]:
+    """Name environment variables that look like ours but are not, with the nearest one that is."""
+    found = []
+    for name in environ:
+        if (
+            name.startswith("JUDGE_")
+            and name not in ENVIRONMENT
+            and not name.startswith(("JUDGE_SERVICE_", "JUDGE_PORT", "JUDGE_REQUIRE_"))
+        ):
+            close = difflib.get_close_matches(name, list(ENVIRONMENT), n=1, cutoff=0.8)
+            if close:
+                found.append(f"{name} is not read; did you mean {close[0]}?")
+    return found

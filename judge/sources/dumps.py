@@ -1,0 +1,403 @@
+"""Saved canaries, in three forms.
+
+1. JSON or JSON Lines, one canary an object (this form is also written):
+   ``{"id", "metrics": [{"name", "direction", "baseline": {"t": [...], "v": [...]}, "canary": {...}}]}``;
+   counts as ``{"t", "numerator", "denominator"}`` in place of ``v``.
+2. Kayenta's metric set pairs, alone or with their canary config.
+3. A tidy table (CSV, Parquet): columns ``metric, side, timestamp, value``.
+
+JSON and CSV may be gzipped. A file is read canary by canary: what can be read
+before a fault is read.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, NOTICE, TOLERANCE, Direction, Limit, Margin, MetricConfig, ScoreThresholds
+from judge.core.model import Floats, Series, SeriesPair, Traffic
+from judge.errors import DumpError, Fault, nearest
+
+TABLES = (".csv", ".csv.gz", ".parquet")
+NOT_JSON = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
+"""How values that JSON has no number for are written, here and by Kayenta."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Dump:
+    """One saved canary.
+
+    `metrics` is what the dump itself says of its metrics; `config` the name of a
+    config or a whole config document, where the dump has one. `groups` and `score`
+    come from a Kayenta config that lies with the samples.
+    """
+
+    id: str
+    metrics: tuple[MetricConfig, ...]
+    pairs: tuple[SeriesPair, ...]
+    config: str | Mapping[str, Any] | None = None
+    args: Mapping[str, str] = field(default_factory=dict)
+    look: int | None = None
+    looks: int | None = None
+    start: float | None = None
+    end: float | None = None
+    step: float | None = None
+    traffic: Traffic | None = None
+    groups: Mapping[str, float] = field(default_factory=dict)
+    score: ScoreThresholds | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawCanary:
+    """One canary as it lies in the file: `place` names it, `text` or `document` holds it."""
+
+    place: str
+    fallback_id: str
+    text: str = ""
+    document: Any = None
+
+
+def load_dump(path: str | Path) -> list[Dump]:
+    """Read every canary of a file.
+
+    Raises
+    ------
+    DumpError
+        At the first fault, with its place. `split` and `parse` read on.
+    """
+    found = []
+    for raw in split(Path(path)):
+        if isinstance(raw, DumpError):
+            raise raw
+        found.append(parse(raw))
+    return found
+
+
+def split(path: Path) -> Iterator[RawCanary | DumpError]:
+    """Take a file apart into canaries; a fault of the file itself comes last, as an item."""
+    count = 0
+    try:
+        parts = _split_table(path) if path.name.endswith(TABLES) else _split_json(path)
+        for raw in parts:
+            count += 1
+            yield raw
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        yield DumpError(f"the gzip data is broken or cut off after {count} canaries: {error}", where=str(path))
+    except UnicodeDecodeError as error:
+        yield DumpError(f"not UTF-8 text after {count} canaries: {error}", where=str(path))
+    except OSError as error:
+        yield DumpError(f"cannot be read: {error.strerror or error}", where=str(path))
+    except DumpError as error:
+        yield error
+    else:
+        if not count:
+            yield DumpError("holds no canary", where=str(path))
+
+
+def _stem(path: Path) -> str:
+    name = path.name
+    for suffix in (".gz", ".jsonl", ".json", ".csv", ".parquet"):
+        name = name.removesuffix(suffix)
+    return name
+
+
+def _split_json(path: Path) -> Iterator[RawCanary]:
+    opener = gzip.open if path.name.endswith(".gz") else open
+    with opener(path, "rt", encoding="utf-8") as file:
+        number, first = next(((n, text) for n, text in enumerate(file, start=1) if text.strip()), (0, ""))
+        try:
+            is_lines = isinstance(json.loads(first), Mapping) if first.strip() else False
+        except ValueError:
+            is_lines = False
+        if is_lines:
+            yield RawCanary(place=f"{path}:{number}", fallback_id=f"{_stem(path)}:{number}", text=first)
+            for later, line in enumerate(file, start=number + 1):
+                if line.strip():
+                    yield RawCanary(place=f"{path}:{later}", fallback_id=f"{_stem(path)}:{later}", text=line)
+            return
+        text = first + file.read()
+    if not text.strip():
+        return
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise DumpError(f"not JSON: {error}", where=str(path)) from error
+    if isinstance(document, list) and not (document and isinstance(document[0], Mapping) and "values" in document[0]):
+        for index, item in enumerate(document):
+            yield RawCanary(place=f"{path}[{index}]", fallback_id=f"{_stem(path)}:{index}", document=item)
+    else:
+        yield RawCanary(place=str(path), fallback_id=_stem(path), document=document)
+
+
+def _split_table(path: Path) -> Iterator[RawCanary]:
+    import pandas as pd
+
+    try:
+        if path.name.endswith(".parquet"):
+            frame = pd.read_parquet(path)
+        else:
+            frame = pd.read_csv(path, dtype={"metric": str, "side": str, "id": str}, skipinitialspace=True)
+    except ImportError as error:
+        raise DumpError("reading Parquet needs pyarrow: pip install 'canary-judge[parquet]'", where=str(path)) from error
+    except (ValueError, pd.errors.ParserError) as error:
+        raise DumpError(f"not a table: {error}", where=str(path)) from error
+    needed = ("metric", "side", "timestamp", "value")
+    missing = [
+        Fault(path=column, message=f"the column is missing{nearest(column, map(str, frame.columns))}", allowed=needed)
+        for column in needed
+        if column not in frame.columns
+    ]
+    if missing:
+        raise DumpError(missing, where=str(path))
+    unknown = sorted({str(side) for side in frame["side"].unique()} - {"baseline", "canary"})
+    if unknown:
+        raise DumpError([Fault(path="side", message=f"unknown side {unknown[0]!r}", allowed=("baseline", "canary"))], where=str(path))
+    stamps = frame["timestamp"]
+    if not pd.api.types.is_numeric_dtype(stamps):
+        parsed = pd.to_datetime(stamps, utc=True, errors="coerce", format="ISO8601")
+        if parsed.isna().any():
+            row = int(np.flatnonzero(parsed.isna().to_numpy())[0])
+            raise DumpError([Fault(path=f"timestamp.{row}", message=f"not a time: {stamps.iloc[row]!r}")], where=str(path))
+        stamps = (parsed - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    values = pd.to_numeric(frame["value"], errors="coerce")
+    wrong = values.isna() & frame["value"].notna() & ~frame["value"].astype(str).str.fullmatch("(?i)nan")
+    if wrong.any():
+        row = int(np.flatnonzero(wrong.to_numpy())[0])
+        raise DumpError([Fault(path=f"value.{row}", message=f"not a number: {frame['value'].iloc[row]!r}")], where=str(path))
+    frame = frame.assign(timestamp=stamps, value=values)
+    groups = frame.groupby("id", sort=False) if "id" in frame.columns else [(_stem(path), frame)]
+    for name, group in groups:
+        metrics = []
+        for metric, part in group.groupby("metric", sort=False):
+            sides = {side: part[part["side"] == side].sort_values("timestamp") for side in ("baseline", "canary")}
+            metrics.append(
+                {"name": str(metric)}
+                | {side: {"t": rows["timestamp"].tolist(), "v": rows["value"].tolist()} for side, rows in sides.items()}
+            )
+        yield RawCanary(place=str(path), fallback_id=str(name), document={"id": str(name), "metrics": metrics})
+
+
+def parse(raw: RawCanary) -> Dump:
+    """Read one canary.
+
+    Raises
+    ------
+    DumpError
+        With every fault and its dotted path.
+    """
+    document = raw.document
+    if document is None:
+        try:
+            document = json.loads(raw.text)
+        except ValueError as error:
+            raise DumpError(f"not JSON: {error}", where=raw.place) from error
+    if isinstance(document, list) or (isinstance(document, Mapping) and "metricSetPairList" in document):
+        from judge.sources.kayenta_pairs import parse_pairs
+
+        return parse_pairs(document, where=raw.place, fallback_id=raw.fallback_id)
+    if not isinstance(document, Mapping):
+        raise DumpError(f"expected an object with metrics, found {type(document).__name__}", where=raw.place)
+    return _Reader(raw.place).canary(document, raw.fallback_id)
+
+
+class _Reader:
+    """Reads one canary of the first form and collects its faults."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.faults: list[Fault] = []
+
+    def fault(self, path: str, message: str, allowed: tuple[str, ...] = ()) -> None:
+        self.faults.append(Fault(path=path, message=message, allowed=allowed))
+
+    def canary(self, document: Mapping[str, Any], fallback_id: str) -> Dump:
+        listed = document.get("metrics")
+        name = str(document.get("id", fallback_id))
+        if not isinstance(listed, list) or not listed:
+            raise DumpError(
+                [Fault(path="metrics", message="is missing" if listed is None else "must be a list of metrics")],
+                where=f"{self.where} ({name})",
+            )
+        metrics: list[MetricConfig] = []
+        pairs: list[SeriesPair] = []
+        for index, item in enumerate(listed):
+            self.metric(item, f"metrics.{index}", metrics, pairs)
+        config = document.get("config")
+        if config is not None and not isinstance(config, str | Mapping):
+            self.fault("config", "must be the name of a config or a whole config")
+        window = document.get("window")
+        start = self.number(window.get("start"), "window.start") if isinstance(window, Mapping) else None
+        end = self.number(window.get("end"), "window.end") if isinstance(window, Mapping) else None
+        step = self.number(window.get("step"), "window.step") if isinstance(window, Mapping) else None
+        looks = document.get("looks")
+        count = self.number(looks.get("count"), "looks.count") if isinstance(looks, Mapping) else None
+        look = self.number(document.get("look"), "look")
+        traffic = self.traffic(document.get("traffic"))
+        args = document.get("args")
+        if self.faults:
+            raise DumpError(self.faults, where=f"{self.where} ({name})")
+        return Dump(
+            id=name,
+            metrics=tuple(metrics),
+            pairs=tuple(pairs),
+            config=config,
+            args={str(key): str(value) for key, value in args.items()} if isinstance(args, Mapping) else {},
+            look=None if look is None else int(look),
+            looks=None if count is None else int(count),
+            start=start,
+            end=end,
+            step=step,
+            traffic=traffic,
+        )
+
+    def number(self, value: Any, path: str) -> float | None:
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.fault(path, f"must be a number, found {value!r}")
+            return None
+        return float(value)
+
+    def traffic(self, value: Any) -> Traffic | None:
+        if not isinstance(value, Mapping):
+            return None
+        return Traffic(
+            baseline=self.number(value.get("baseline"), "traffic.baseline"), canary=self.number(value.get("canary"), "traffic.canary")
+        )
+
+    def metric(self, item: Any, path: str, metrics: list[MetricConfig], pairs: list[SeriesPair]) -> None:
+        if not isinstance(item, Mapping):
+            self.fault(path, f"must be an object, found {type(item).__name__}")
+            return
+        name = item.get("name")
+        if not isinstance(name, str) or not name:
+            self.fault(f"{path}.name", "is missing" if name is None else f"must be a name, found {name!r}")
+            return
+        labels = item.get("labels")
+        labels = {str(key): str(value) for key, value in labels.items()} if isinstance(labels, Mapping) else {}
+        counted, series = self.sides(item, path)
+        if (name, labels) in [(pair.metric, dict(pair.labels)) for pair in pairs]:
+            self.fault(f"{path}.name", f"{name!r} is there twice with the same labels")
+            return
+        if name not in {metric.name for metric in metrics}:
+            metrics.append(self.meaning(item, path, name, counted=counted))
+        if series is not None:
+            window = self.number(item.get("rate_window"), f"{path}.rate_window")
+            pairs.append(
+                SeriesPair(
+                    metric=name,
+                    labels=labels,
+                    rate_window=window,
+                    baseline=series["baseline"],
+                    canary=series["canary"],
+                    baseline_total=series.get("baseline_total"),
+                    canary_total=series.get("canary_total"),
+                )
+            )
+
+    def sides(self, item: Mapping[str, Any], path: str) -> tuple[bool, dict[str, Series] | None]:
+        before = len(self.faults)
+        whole = all(isinstance(item.get(part), Mapping) for part in ("numerator", "denominator"))
+        found: dict[str, Series] = {}
+        counted = whole
+        for side in ("baseline", "canary"):
+            if whole:
+                found[side] = self.series(item["numerator"].get(side), f"{path}.numerator.{side}")
+                found[f"{side}_total"] = self.series(item["denominator"].get(side), f"{path}.denominator.{side}")
+                continue
+            values = item.get(side)
+            if isinstance(values, Mapping) and "numerator" in values:
+                counted = True
+                found[side] = self.series(values, f"{path}.{side}", key="numerator")
+                found[f"{side}_total"] = self.series(values, f"{path}.{side}", key="denominator")
+            else:
+                found[side] = self.series(values, f"{path}.{side}")
+        if counted and len(found) != 4:
+            self.fault(path, "has counts on one side and values on the other")
+        return counted, found if len(self.faults) == before else None
+
+    def series(self, value: Any, path: str, *, key: str = "v") -> Series:
+        if not isinstance(value, Mapping):
+            self.fault(path, "is missing" if value is None else f'must be {{"t": [...], "{key}": [...]}}, found {type(value).__name__}')
+            return Series.empty()
+        times, values = value.get("t"), value.get(key)
+        if not isinstance(times, list) or not isinstance(values, list):
+            absent = "t" if not isinstance(times, list) else key
+            self.fault(f"{path}.{absent}", "must be a list of numbers" if absent in value else "is missing")
+            return Series.empty()
+        if len(times) != len(values):
+            self.fault(path, f"has {len(times)} times and {len(values)} values")
+            return Series.empty()
+        t, v = self.numbers(times, f"{path}.t"), self.numbers(values, f"{path}.{key}", nulls=True)
+        if t is None or v is None:
+            return Series.empty()
+        order = np.argsort(t, kind="stable")
+        t, v = t[order], v[order]
+        if len(t) > 1 and (np.diff(t) == 0).any():
+            twice = t[:-1][np.diff(t) == 0][0]
+            self.fault(f"{path}.t", f"has the time {twice:.15g} twice")
+            return Series.empty()
+        there = ~np.isnan(v)
+        return Series(t=t[there], v=v[there])
+
+    def numbers(self, values: list[Any], path: str, *, nulls: bool = False) -> Floats | None:
+        """Read a list of numbers; anything else is a fault with its index."""
+        for index, value in enumerate(values):
+            if (value is None and nulls) or (isinstance(value, int | float) and not isinstance(value, bool)):
+                continue
+            if nulls and isinstance(value, str) and value in NOT_JSON:
+                continue
+            allowed = "a number or null" if nulls else "a number"
+            self.fault(f"{path}.{index}", f"must be {allowed}, found {value!r}")
+            return None
+        try:
+            return np.array(
+                [np.nan if value is None else NOT_JSON.get(value, value) if isinstance(value, str) else value for value in values],
+                dtype=float,
+            )
+        except OverflowError:
+            self.fault(path, "holds a number that is too large")
+            return None
+
+    def meaning(self, item: Mapping[str, Any], path: str, name: str, *, counted: bool) -> MetricConfig:
+        """What the dump says of the metric itself."""
+        direction = item.get("direction", "either")
+        if direction not in set(Direction):
+            self.fault(f"{path}.direction", f"unknown direction {direction!r}", tuple(Direction))
+            direction = "either"
+        limit = item.get("limit")
+        least, most = (limit.get("min"), limit.get("max")) if isinstance(limit, Mapping) else (None, None)
+        return MetricConfig(
+            name=name,
+            direction=Direction(direction),
+            tolerance=self.margin(item, "tolerance", path, COUNT_TOLERANCE if counted else TOLERANCE),
+            notice=self.margin(item, "notice", path, COUNT_NOTICE if counted else NOTICE),
+            limit=Limit(min=self.number(least, f"{path}.limit.min"), max=self.number(most, f"{path}.limit.max"))
+            if isinstance(limit, Mapping)
+            else None,
+            critical=item.get("critical") is True,
+            group=str(item.get("group", "metrics")),
+            unit=str(item.get("unit", "")),
+        )
+
+    def margin(self, item: Mapping[str, Any], key: str, path: str, default: Margin) -> Margin:
+        value = item.get(key)
+        if value is None:
+            return default
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return Margin(relative=float(value))
+        from judge.wire.spelling import margin
+
+        try:
+            return margin(value)
+        except ValueError as error:
+            self.fault(f"{path}.{key}", str(error))
+            return default

@@ -1,0 +1,342 @@
+"""Series from Prometheus, or from anything that speaks its query API.
+
+All queries of a verdict are asked at once, inside one deadline, through
+`prometheus_api_client` on a session of our own (`judge.sources.session`). What
+comes back is read by `judge.sources.results`; repetitions of a dead series' last
+value are taken out by `judge.sources.staleness`.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import numpy as np
+from prometheus_api_client import PrometheusConnect
+from prometheus_api_client.exceptions import PrometheusApiClientException
+from requests.auth import HTTPBasicAuth
+
+from judge.core.model import Classification, Floats, Problem, Series
+from judge.errors import QueryRejected, SourceError, SourceUnreachable
+from judge.sources import Answer, Query
+from judge.sources.results import check_labels, drop_nan, join, label_text, read_series, shorten
+from judge.sources.session import EXCHANGE, BoundedAdapter, BoundedSession, Exchange
+from judge.sources.staleness import drop_carried, selects_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from judge.settings import SourceSettings
+
+# Prometheus refuses a range query of more steps.
+MAX_STEPS = 11_000
+# Seconds after the deadline in which a thread may still say why it has no answer.
+_GRACE = 0.1
+_SECRET_HEADER_WORDS = ("auth", "token", "key", "secret", "cookie", "password")
+_SHORTEST_SECRET = 4
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What makes two queries the same question."""
+
+    text: str
+    start: float
+    end: float
+    step: float
+    instant: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """One part of a question's window, on its way."""
+
+    exchange: Exchange
+    future: Future[tuple[Series, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Findings:
+    """What a question came to, whichever queries asked it."""
+
+    series: tuple[Series, ...] = ()
+    warnings: tuple[str, ...] = ()
+    problem: Problem | None = None
+
+
+class PrometheusSource:
+    """A Prometheus server, behind an address that may hold a path and credentials.
+
+    Threads and connections are made at the first `fetch` of each process, so a
+    source may be opened before a server forks its workers. Safe to share between threads.
+    """
+
+    def __init__(self, settings: SourceSettings) -> None:
+        self._settings = settings
+        self._url, username, password = split_credentials(settings.url)
+        self._auth = (settings.username, settings.password) if settings.username else (username, password)
+        headers = [value for name, value in settings.headers.items() if any(word in name.lower() for word in _SECRET_HEADER_WORDS)]
+        secrets = [self._auth[1], settings.bearer_token, *headers]
+        self._secrets = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._pool: ThreadPoolExecutor
+        self._client: PrometheusConnect
+
+    def describe(self) -> Mapping[str, Any]:
+        """Say what is asked; the address is without credentials."""
+        return {"type": "prometheus", "url": self._url}
+
+    def fetch(self, queries: Sequence[Query], *, deadline: float) -> list[Answer]:
+        """Answer all queries, in order, at most 0.2 s after `deadline` seconds from now.
+
+        Every question is asked once, however many queries ask it. Never raises
+        for what a server can do wrong.
+        """
+        ends = time.monotonic() + deadline
+        pool = self._ready()
+        asked: dict[_Question, list[_Part] | QueryRejected] = {}
+        for query in queries:
+            question = _Question(query.text, query.start, query.end, query.step, query.instant)
+            if question not in asked:
+                try:
+                    spans = self._spans(question)
+                except QueryRejected as refusal:
+                    asked[question] = refusal
+                else:
+                    asked[question] = [self._submit(pool, question, span, ends - time.monotonic()) for span in spans]
+        parts = [part for those in asked.values() if isinstance(those, list) for part in those]
+        wait([part.future for part in parts], timeout=max(0.0, ends + _GRACE - time.monotonic()))
+        for part in parts:
+            if not part.future.done() and not part.future.cancel():
+                part.exchange.abort()
+        found = {question: self._gather(question, those, deadline) for question, those in asked.items()}
+        answers = []
+        for query in queries:
+            what = found[_Question(query.text, query.start, query.end, query.step, query.instant)]
+            answers.append(Answer(query=query, series=what.series, warnings=what.warnings, problem=what.problem))
+        return answers
+
+    def close(self) -> None:
+        """Give threads and connections back; the next `fetch` makes new ones."""
+        with self._lock:
+            if self._pid == os.getpid():
+                self._pool.shutdown(wait=False, cancel_futures=True)
+                self._client.close()
+            self._pid = 0
+
+    def _ready(self) -> ThreadPoolExecutor:
+        """Threads and connections of this process: neither outlives a fork."""
+        with self._lock:
+            if self._pid != os.getpid():
+                self._client = self._connect()
+                self._pool = ThreadPoolExecutor(max_workers=self._settings.concurrency, thread_name_prefix="prometheus")
+                self._pid = os.getpid()
+            return self._pool
+
+    def _connect(self) -> PrometheusConnect:
+        settings = self._settings
+        session = BoundedSession()
+        session.headers.update({"User-Agent": "canary-judge", **settings.headers})
+        if settings.bearer_token:
+            session.headers["Authorization"] = f"Bearer {settings.bearer_token}"
+        elif self._auth[0]:
+            # As bytes: requests would write text in Latin-1.
+            session.auth = HTTPBasicAuth(self._auth[0].encode(), self._auth[1].encode())
+        session.verify = not settings.insecure and (settings.ca_file or True)
+        if settings.cert_file:
+            session.cert = (settings.cert_file, settings.key_file) if settings.key_file else settings.cert_file
+        client = PrometheusConnect(url=self._url, session=session, method="POST")
+        # Only now: the constructor has just put an adapter of its own, with retries and no deadline, on this address.
+        session.mount(self._url, BoundedAdapter(pool_maxsize=settings.concurrency))
+        return client
+
+    def _spans(self, question: _Question) -> list[tuple[float, float]]:
+        """Cut the window into parts that Prometheus answers, without a common sample."""
+        settings = self._settings
+        if len(question.text) > settings.max_query_length:
+            raise QueryRejected(
+                f"was not asked: the query is {len(question.text):,} characters long, "
+                f"more than {settings.max_query_length:,} (max_query_length)"
+            )
+        if not question.text.strip():
+            raise QueryRejected("was not asked: the query is empty")
+        if question.instant:
+            return [(question.end, question.end)]
+        start, end, step = question.start, question.end, question.step
+        if not (math.isfinite(start) and math.isfinite(end) and step > 0 and start <= end):
+            raise QueryRejected(f"was not asked: from {start} to {end} in steps of {step} s is no window")
+        count = round((end - start) / step) + 1
+        if count > settings.max_points:
+            raise QueryRejected(
+                f"was not asked: {count:,} points in steps of {step:g} s are more than {settings.max_points:,} (max_points): "
+                "take a longer step or a shorter window"
+            )
+        return [(start + first * step, start + min(first + MAX_STEPS, count) * step - step) for first in range(0, count, MAX_STEPS)]
+
+    def _submit(self, pool: ThreadPoolExecutor, question: _Question, span: tuple[float, float], seconds: float) -> _Part:
+        settings = self._settings
+        exchange = Exchange(
+            seconds=seconds,
+            connect_timeout=settings.connect_timeout,
+            read_timeout=settings.read_timeout,
+            max_bytes=settings.max_bytes,
+        )
+        return _Part(exchange=exchange, future=pool.submit(self._ask, question, span, exchange))
+
+    def _ask(self, question: _Question, span: tuple[float, float], exchange: Exchange) -> tuple[Series, ...]:
+        """Ask for one part; runs in a thread of the pool."""
+        before = EXCHANGE.set(exchange)
+        try:
+            if exchange.remaining <= 0:
+                raise exchange.too_late()
+            result = self._result(question, span, exchange)
+            if exchange.envelope is None:
+                raise SourceUnreachable("did not answer")
+            series = read_series(exchange.envelope.result_type, result, instant_at=question.end if question.instant else None)
+            check_labels(series, max_series=self._settings.max_series)
+            return series
+        except SourceError:
+            raise
+        except PrometheusApiClientException as error:
+            raise SourceUnreachable(f"is not understood by prometheus-api-client: {shorten(str(error))}") from error
+        except Exception as error:
+            # Whatever it sent, the other metrics' answers must not be lost for it.
+            _LOG.exception("could not read the answer of %s", self._url)
+            raise SourceUnreachable(
+                f"sent an answer that could not be read ({type(error).__name__}: {shorten(str(error), 120)})"
+            ) from error
+        finally:
+            EXCHANGE.reset(before)
+
+    def _result(self, question: _Question, span: tuple[float, float], exchange: Exchange) -> Any:
+        """`data.result`, as the client answers it."""
+        # The server, too, stops when nobody waits for the answer any more.
+        params = {"timeout": f"{max(1, math.ceil(exchange.remaining * 1000))}ms"}
+        if question.instant:
+            return self._client.custom_query(question.text, params={"time": _decimal(question.end), **params})
+        start, end = span
+        return self._client.custom_query_range(
+            question.text,
+            start_time=datetime.fromtimestamp(start, UTC),
+            end_time=datetime.fromtimestamp(end, UTC),
+            step=_decimal(question.step),
+            # The client rounds both times to whole seconds; these, which it lets win, are exact.
+            params={"start": _decimal(start), "end": _decimal(end), **params},
+        )
+
+    def _gather(self, question: _Question, parts: list[_Part] | QueryRejected, deadline: float) -> _Findings:
+        """What the parts of one question come to."""
+        if isinstance(parts, QueryRejected):
+            return self._failed([parts])
+        errors = [error for part in parts if (error := _error(part, deadline)) is not None]
+        if errors:
+            return self._failed(errors)
+        said = [warning for part in parts if part.exchange.envelope is not None for warning in part.exchange.envelope.warnings]
+        warnings = [f"{self._url} warns: {self._clean(words)}" for words in dict.fromkeys(said)]
+        try:
+            joined = join([part.future.result() for part in parts])
+            check_labels(joined, max_series=self._settings.max_series)
+        except QueryRejected as refusal:
+            return self._failed([refusal])
+        series, ours = self._samples(question, joined)
+        return _Findings(series=series, warnings=(*warnings, *ours))
+
+    def _samples(self, question: _Question, series: Sequence[Series]) -> tuple[tuple[Series, ...], list[str]]:
+        """Take out what is no sample, and say so."""
+        kept: list[Series] = []
+        nothing: list[Series] = []
+        dropped: list[Floats] = []
+        carries = not question.instant and selects_instant(question.text)
+        for one in series:
+            alive = one
+            if carries:
+                alive, count = drop_carried(one, step=question.step, end=question.end, lookback=self._settings.lookback)
+                if count:
+                    dropped.append(np.setdiff1d(one.t, alive.t))
+            numbers = drop_nan(alive)
+            if len(numbers):
+                kept.append(numbers)
+            elif len(alive):
+                nothing.append(alive)
+        return tuple(kept), [*_tell_dropped(dropped), *_tell_nan(nothing, of=len(series))]
+
+    def _failed(self, errors: Sequence[BaseException]) -> _Findings:
+        """The query's fault is told before the server's: asking again will not cure it."""
+        error = min(errors, key=lambda each: not isinstance(each, QueryRejected))
+        refused = isinstance(error, QueryRejected)
+        message = f"{self._url} {self._clean(str(error))}"
+        return _Findings(problem=Problem(classification=Classification.ERROR if refused else Classification.NODATA, message=message))
+
+    def _clean(self, words: str) -> str:
+        """A server or proxy may say our own credentials back to us."""
+        for secret in self._secrets:
+            words = words.replace(secret, "***")
+        return words
+
+
+def split_credentials(url: str) -> tuple[str, str, str]:
+    """Take ``user:password@``, the query and the final slash off an address: it, user, password.
+
+    Examples
+    --------
+    >>> split_credentials("https://me:p%40ss@prom.example:9090/prom/")
+    ('https://prom.example:9090/prom', 'me', 'p@ss')
+    """
+    parts = urlsplit(url)
+    _, _, host = parts.netloc.rpartition("@")
+    clean = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+    return clean, unquote(parts.username or ""), unquote(parts.password or "")
+
+
+def _error(part: _Part, deadline: float) -> BaseException | None:
+    """Why this part has no answer, if it has none."""
+    if part.future.cancelled() or not part.future.done():
+        if part.exchange.received:
+            return part.exchange.too_late()
+        return SourceUnreachable(f"did not answer within {deadline:.3g} s")
+    return part.future.exception()
+
+
+def _tell_dropped(dropped: Sequence[Floats]) -> list[str]:
+    """The warning about repetitions of a last value, whose times these are."""
+    if not dropped:
+        return []
+    times = np.concatenate(dropped)
+    number = f"{len(times)} samples" if len(times) > 1 else "1 sample"
+    first, last = _clock(times.min()), _clock(times.max())
+    when = f"{first} to {last}" if first != last else first
+    return [f"{number} dropped at {when} UTC: the last value of a series that had ended, repeated by Prometheus"]
+
+
+def _tell_nan(nothing: Sequence[Series], *, of: int) -> list[str]:
+    """The warning about series that hold nothing but NaN, among `of` series."""
+    if not nothing:
+        return []
+    which = f" in {len(nothing)} of {of} label sets, for instance {label_text(nothing[0].labels)}" if of > 1 else ""
+    return [f"every value is NaN{which}: taken as no samples (it comes from 0/0, or from a quantile of no observations)"]
+
+
+def _clock(t: float) -> str:
+    return datetime.fromtimestamp(t, UTC).strftime("%H:%M")
+
+
+def _decimal(number: float) -> str:
+    """A number as the API reads it, exact to the millisecond.
+
+    Examples
+    --------
+    >>> _decimal(1_700_000_000.0), _decimal(0.25)
+    ('1700000000', '0.25')
+    """
+    return f"{number:.3f}".rstrip("0").rstrip(".")

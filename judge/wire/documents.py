@@ -1,0 +1,200 @@
+"""Read YAML 1.2 and JSON, and turn pydantic's complaints into faults a person can act on."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from judge.errors import ConfigError, Fault, nearest
+
+MAX_NODES = 20_000
+"""A document with more nodes than this is refused: aliases can multiply without end."""
+
+Model = TypeVar("Model", bound="Document")
+
+
+class Document(BaseModel):
+    """A part of a document: unknown keys are refused, nothing is coerced by accident."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def read(path: Path) -> Any:
+    """Read a YAML or JSON file.
+
+    Raises
+    ------
+    ConfigError
+        Where the file cannot be read or parsed, has a key twice, or refers to
+        itself in a circle; names the file and the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", where=str(path)) from error
+    return parse(text, where=str(path), is_json=path.suffix == ".json")
+
+
+def parse(text: str, *, where: str, is_json: bool = False) -> Any:
+    """Parse YAML 1.2 (``no`` is a string, ``0123`` a number) or JSON."""
+    if is_json:
+        try:
+            return json.loads(text, object_pairs_hook=_unique)
+        except ValueError as error:
+            raise ConfigError(f"not JSON: {error}", where=where) from error
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    reader = YAML(typ="safe", pure=True)
+    try:
+        document = reader.load(text)
+    except YAMLError as error:
+        raise ConfigError(_yaml_message(error), where=where) from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"not YAML: {error}", where=where) from error
+    _refuse_circles(document, where)
+    return document
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            msg = f"the key {key!r} is there twice"
+            raise ValueError(msg)
+        found[key] = value
+    return found
+
+
+def _yaml_message(error: Exception) -> str:
+    """Say what the parser found and where, without its advice about its own API."""
+    mark = getattr(error, "problem_mark", None)
+    place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"not YAML{place}: {str(problem).splitlines()[0]}"
+
+
+def _refuse_circles(document: Any, where: str) -> None:
+    """Refuse aliases that contain themselves, or that multiply beyond `MAX_NODES`."""
+    nodes = 0
+
+    def walk(node: Any, path: str, above: tuple[int, ...]) -> None:
+        nonlocal nodes
+        nodes += 1
+        if nodes > MAX_NODES:
+            raise ConfigError(f"more than {MAX_NODES} nodes once its aliases are followed", where=where)
+        if not isinstance(node, Mapping | list):
+            return
+        if id(node) in above:
+            raise ConfigError([Fault(path=path, message="refers to itself in a circle (an alias inside its own anchor)")], where=where)
+        for key, value in _children(node):
+            walk(value, f"{path}.{key}" if path else str(key), (*above, id(node)))
+
+    walk(document, "", ())
+
+
+def _children(node: Mapping[Any, Any] | Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    return iter(node.items()) if isinstance(node, Mapping) else iter(enumerate(node))
+
+
+def validate(model: type[Model], document: Any, *, where: str) -> Model:
+    """Check a document against its model; all faults at once.
+
+    Raises
+    ------
+    ConfigError
+        With one `Fault` for each thing that is wrong.
+    """
+    if not isinstance(document, Mapping):
+        found = "nothing" if document is None else type(document).__name__
+        raise ConfigError(f"expected a mapping with keys, found {found}", where=where)
+    try:
+        return TypeAdapter(model).validate_python(document)
+    except ValidationError as error:
+        raise ConfigError(faults(error, model), where=where) from None
+
+
+def faults(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
+    """Turn pydantic's errors into faults: dotted path, what was found, what is allowed."""
+    found = []
+    for item in error.errors(include_url=False, include_context=True):
+        path = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            known = sorted(_keys_at(model, item["loc"][:-1]))
+            found.append(Fault(path=path, message=f"unknown key{nearest(str(item['loc'][-1]), known)}", allowed=tuple(known)))
+        elif item["type"] == "missing":
+            found.append(Fault(path=path, message="is missing"))
+        else:
+            message = item["msg"].removeprefix("Value error, ").removeprefix("Input ")
+            found.append(Fault(path=path, message=f"{message}, found {_short(item['input'])}" if _wants_input(item) else message))
+    return found
+
+
+def _wants_input(item: Any) -> bool:
+    return item["type"] != "value_error" and not isinstance(item["input"], Mapping)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """Name the keys that are known at a place, following the model's own structure."""
+    current: Any = model
+    for part in loc:
+        current = _step(_bare(current), part)
+    current = _bare(current)
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return [field.alias or name for name, field in current.model_fields.items()]
+    return []
+
+
+def _bare(annotation: Any) -> Any:
+    """Take off Annotated and Optional."""
+    while get_origin(annotation) in {Annotated, Union, UnionType}:
+        annotation = next(part for part in get_args(annotation) if part is not type(None))
+    return annotation
+
+
+def _step(annotation: Any, part: int | str) -> Any:
+    """Go one key or index down."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        field = next((f for name, f in annotation.model_fields.items() if part in {name, f.alias}), None)
+        return None if field is None else field.annotation
+    inside = get_args(annotation)
+    return inside[-1] if inside else None
+
+
+def without_faulty(document: Any, error: ValidationError) -> tuple[Any, tuple[str, ...]]:
+    """Copy a document without what was wrong in it, so that the rest can be checked too.
+
+    Returns the copy and the dotted paths of the mappings from which something was taken.
+    """
+    copied = copy.deepcopy(document)
+    touched = []
+    places = []
+    for item in error.errors(include_url=False):
+        loc = item["loc"][:-1] if item["type"] == "missing" else item["loc"]
+        if not loc:
+            continue
+        places.append(loc)
+        touched.append(".".join(str(part) for part in loc[:-1]))
+    # Later list elements first, so that earlier indices stay what they were.
+    for loc in sorted(
+        set(places), key=lambda loc: [(isinstance(p, int), p if isinstance(p, int) else 0, str(p)) for p in loc], reverse=True
+    ):
+        try:
+            parent = copied
+            for part in loc[:-1]:
+                parent = parent[part]
+            del parent[loc[-1]]
+        except (KeyError, IndexError, TypeError):
+            continue
+    return copied, tuple(touched)
