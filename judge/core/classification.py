@@ -113,7 +113,7 @@ def _compare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> _F
     n_canary, n_baseline = len(sample.canary), len(sample.baseline)
     one_sided = method.alpha / (2 if metric.direction is Direction.EITHER else 1)
     fewest, most = sorted((n_canary, n_baseline))
-    enough = max(needed, min_samples(one_sided, other=most))
+    enough = needed if fewest >= min_samples(one_sided, other=most) else max(needed, min_samples(one_sided))
     if fewest < enough:
         side = "canary" if n_canary <= n_baseline else "baseline"
         return _Finding(
@@ -210,7 +210,14 @@ def _regressed(found: Comparison, metric: MetricConfig, alpha: float) -> Classif
 def _within(found: Comparison, metric: MetricConfig) -> bool:
     """Whether a change as large as `notice` is excluded in the metric's bad direction."""
     if found.counts is not None:
-        low, high, noticed = found.shift_low, found.shift_high, metric.notice.amount(found.baseline_value)
+        rarer = min(found.baseline_value, 1 - found.baseline_value)
+        low, high, noticed = found.shift_low, found.shift_high, metric.notice.amount(rarer)
+    elif math.isnan(found.change) and not metric.notice.absolute:
+        # A share of nothing is nothing, and the shift of a mostly zero series is zero even where the
+        # canary is busy more often: only a canary that does not tend to be worse at all is within.
+        return (metric.direction is Direction.DECREASE or found.effect <= 0.5) and (
+            metric.direction is Direction.INCREASE or found.effect >= 0.5
+        )
     else:
         (low, high), noticed = _interval(found), _margin(metric.notice, found)
     up = metric.direction is Direction.DECREASE or high <= noticed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -11,10 +12,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from judge.archive import open_archive
 from judge.errors import ConfigError
-from judge.frontends.http import create_app
-from judge.service import Service
 from judge.settings import Settings, misspelt
 
 THREADS = 4
@@ -52,8 +50,17 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
     """
     logging.basicConfig(level=logging.INFO, format=_FORMAT, stream=sys.stderr)
     log = logging.getLogger("judge")
+    master = os.getpid()
     folder = Path(tempfile.mkdtemp(prefix="judge-metrics-"))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    # Only now: prometheus_client looks at the variable when it is imported. scipy is loaded
+    # before the workers are forked, so that none of them pays for it in its first answer.
+    import scipy.special  # noqa: F401
+
+    from judge.archive import open_archive
+    from judge.frontends.http import create_app
+    from judge.service import Service
+
     service = Service(settings, open_archive(settings.archive_url, patience=PATIENCE))
     for warning in misspelt(os.environ):
         log.warning("%s", warning)
@@ -85,9 +92,9 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
     try:
         _Server(create_app(service), options).run()
     finally:
-        for file in folder.glob("*.db"):
-            file.unlink(missing_ok=True)
-        folder.rmdir()
+        # A worker leaves through here too; the folder is the master's.
+        if os.getpid() == master:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _forget_worker(server: Any, worker: Any) -> None:

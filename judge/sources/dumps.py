@@ -24,7 +24,7 @@ import numpy as np
 
 from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, NOTICE, TOLERANCE, Direction, Limit, Margin, MetricConfig, ScoreThresholds
 from judge.core.model import Floats, Series, SeriesPair, Traffic
-from judge.errors import DumpError, Fault, nearest
+from judge.errors import DumpError, Fault
 
 TABLES = (".csv", ".csv.gz", ".parquet")
 NOT_JSON = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
@@ -85,7 +85,7 @@ def split(path: Path) -> Iterator[RawCanary | DumpError]:
     """Take a file apart into canaries; a fault of the file itself comes last, as an item."""
     count = 0
     try:
-        parts = _split_table(path) if path.name.endswith(TABLES) else _split_json(path)
+        parts = _table(path) if path.name.endswith(TABLES) else _split_json(path)
         for raw in parts:
             count += 1
             yield raw
@@ -102,7 +102,15 @@ def split(path: Path) -> Iterator[RawCanary | DumpError]:
             yield DumpError("holds no canary", where=str(path))
 
 
-def _stem(path: Path) -> str:
+def _table(path: Path) -> Iterator[RawCanary]:
+    from judge.sources.tables import read_table
+
+    for name, document in read_table(path, stem(path)):
+        yield RawCanary(place=str(path), fallback_id=name, document=document)
+
+
+def stem(path: Path) -> str:
+    """Name a file without its folder and endings."""
     name = path.name
     for suffix in (".gz", ".jsonl", ".json", ".csv", ".parquet"):
         name = name.removesuffix(suffix)
@@ -118,10 +126,10 @@ def _split_json(path: Path) -> Iterator[RawCanary]:
         except ValueError:
             is_lines = False
         if is_lines:
-            yield RawCanary(place=f"{path}:{number}", fallback_id=f"{_stem(path)}:{number}", text=first)
+            yield RawCanary(place=f"{path}:{number}", fallback_id=f"{stem(path)}:{number}", text=first)
             for later, line in enumerate(file, start=number + 1):
                 if line.strip():
-                    yield RawCanary(place=f"{path}:{later}", fallback_id=f"{_stem(path)}:{later}", text=line)
+                    yield RawCanary(place=f"{path}:{later}", fallback_id=f"{stem(path)}:{later}", text=line)
             return
         text = first + file.read()
     if not text.strip():
@@ -132,57 +140,9 @@ def _split_json(path: Path) -> Iterator[RawCanary]:
         raise DumpError(f"not JSON: {error}", where=str(path)) from error
     if isinstance(document, list) and not (document and isinstance(document[0], Mapping) and "values" in document[0]):
         for index, item in enumerate(document):
-            yield RawCanary(place=f"{path}[{index}]", fallback_id=f"{_stem(path)}:{index}", document=item)
+            yield RawCanary(place=f"{path}[{index}]", fallback_id=f"{stem(path)}:{index}", document=item)
     else:
-        yield RawCanary(place=str(path), fallback_id=_stem(path), document=document)
-
-
-def _split_table(path: Path) -> Iterator[RawCanary]:
-    import pandas as pd
-
-    try:
-        if path.name.endswith(".parquet"):
-            frame = pd.read_parquet(path)
-        else:
-            frame = pd.read_csv(path, dtype={"metric": str, "side": str, "id": str}, skipinitialspace=True)
-    except ImportError as error:
-        raise DumpError("reading Parquet needs pyarrow: pip install 'canary-judge[parquet]'", where=str(path)) from error
-    except (ValueError, pd.errors.ParserError) as error:
-        raise DumpError(f"not a table: {error}", where=str(path)) from error
-    needed = ("metric", "side", "timestamp", "value")
-    missing = [
-        Fault(path=column, message=f"the column is missing{nearest(column, map(str, frame.columns))}", allowed=needed)
-        for column in needed
-        if column not in frame.columns
-    ]
-    if missing:
-        raise DumpError(missing, where=str(path))
-    unknown = sorted({str(side) for side in frame["side"].unique()} - {"baseline", "canary"})
-    if unknown:
-        raise DumpError([Fault(path="side", message=f"unknown side {unknown[0]!r}", allowed=("baseline", "canary"))], where=str(path))
-    stamps = frame["timestamp"]
-    if not pd.api.types.is_numeric_dtype(stamps):
-        parsed = pd.to_datetime(stamps, utc=True, errors="coerce", format="ISO8601")
-        if parsed.isna().any():
-            row = int(np.flatnonzero(parsed.isna().to_numpy())[0])
-            raise DumpError([Fault(path=f"timestamp.{row}", message=f"not a time: {stamps.iloc[row]!r}")], where=str(path))
-        stamps = (parsed - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
-    values = pd.to_numeric(frame["value"], errors="coerce")
-    wrong = values.isna() & frame["value"].notna() & ~frame["value"].astype(str).str.fullmatch("(?i)nan")
-    if wrong.any():
-        row = int(np.flatnonzero(wrong.to_numpy())[0])
-        raise DumpError([Fault(path=f"value.{row}", message=f"not a number: {frame['value'].iloc[row]!r}")], where=str(path))
-    frame = frame.assign(timestamp=stamps, value=values)
-    groups = frame.groupby("id", sort=False) if "id" in frame.columns else [(_stem(path), frame)]
-    for name, group in groups:
-        metrics = []
-        for metric, part in group.groupby("metric", sort=False):
-            sides = {side: part[part["side"] == side].sort_values("timestamp") for side in ("baseline", "canary")}
-            metrics.append(
-                {"name": str(metric)}
-                | {side: {"t": rows["timestamp"].tolist(), "v": rows["value"].tolist()} for side, rows in sides.items()}
-            )
-        yield RawCanary(place=str(path), fallback_id=str(name), document={"id": str(name), "metrics": metrics})
+        yield RawCanary(place=str(path), fallback_id=stem(path), document=document)
 
 
 def parse(raw: RawCanary) -> Dump:

@@ -114,13 +114,13 @@ class PrometheusSource:
                 except QueryRejected as refusal:
                     asked[question] = refusal
                 else:
-                    asked[question] = [self._submit(pool, question, span, ends - time.monotonic()) for span in spans]
+                    asked[question] = [self._submit(pool, question, span, ends=ends, seconds=deadline) for span in spans]
         parts = [part for those in asked.values() if isinstance(those, list) for part in those]
         wait([part.future for part in parts], timeout=max(0.0, ends + _GRACE - time.monotonic()))
         for part in parts:
             if not part.future.done() and not part.future.cancel():
                 part.exchange.abort()
-        found = {question: self._gather(question, those, deadline) for question, those in asked.items()}
+        found = {question: self._gather(question, those) for question, those in asked.items()}
         answers = []
         for query in queries:
             what = found[_Question(query.text, query.start, query.end, query.step, query.instant)]
@@ -184,9 +184,10 @@ class PrometheusSource:
             )
         return [(start + first * step, start + min(first + MAX_STEPS, count) * step - step) for first in range(0, count, MAX_STEPS)]
 
-    def _submit(self, pool: ThreadPoolExecutor, question: _Question, span: tuple[float, float], seconds: float) -> _Part:
+    def _submit(self, pool: ThreadPoolExecutor, question: _Question, span: tuple[float, float], *, ends: float, seconds: float) -> _Part:
         settings = self._settings
         exchange = Exchange(
+            ends=ends,
             seconds=seconds,
             connect_timeout=settings.connect_timeout,
             read_timeout=settings.read_timeout,
@@ -235,11 +236,11 @@ class PrometheusSource:
             params={"start": _decimal(start), "end": _decimal(end), **params},
         )
 
-    def _gather(self, question: _Question, parts: list[_Part] | QueryRejected, deadline: float) -> _Findings:
+    def _gather(self, question: _Question, parts: list[_Part] | QueryRejected) -> _Findings:
         """What the parts of one question come to."""
         if isinstance(parts, QueryRejected):
             return self._failed([parts])
-        errors = [error for part in parts if (error := _error(part, deadline)) is not None]
+        errors = [error for part in parts if (error := _error(part)) is not None]
         if errors:
             return self._failed(errors)
         said = [warning for part in parts if part.exchange.envelope is not None for warning in part.exchange.envelope.warnings]
@@ -299,12 +300,10 @@ def split_credentials(url: str) -> tuple[str, str, str]:
     return clean, unquote(parts.username or ""), unquote(parts.password or "")
 
 
-def _error(part: _Part, deadline: float) -> BaseException | None:
+def _error(part: _Part) -> BaseException | None:
     """Why this part has no answer, if it has none."""
     if part.future.cancelled() or not part.future.done():
-        if part.exchange.received:
-            return part.exchange.too_late()
-        return SourceUnreachable(f"did not answer within {deadline:.3g} s")
+        return part.exchange.too_late()
     return part.future.exception()
 
 

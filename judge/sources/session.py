@@ -47,17 +47,19 @@ class Exchange:
 
     Parameters
     ----------
+    ends : float
+        `time.monotonic()` at which everything must be over.
     seconds : float
-        From now, for everything.
+        How long that was when the caller began to wait, for messages.
     connect_timeout, read_timeout : float
         Seconds for one connection, and for the server's silence in between.
     max_bytes : int
         The longest answer, after decompression.
     """
 
-    def __init__(self, *, seconds: float, connect_timeout: float, read_timeout: float, max_bytes: int) -> None:
+    def __init__(self, *, ends: float, seconds: float, connect_timeout: float, read_timeout: float, max_bytes: int) -> None:
         self.seconds = seconds
-        self.ends = time.monotonic() + seconds
+        self.ends = ends
         self.connect_timeout = connect_timeout
         self.read_timeout = read_timeout
         self.max_bytes = max_bytes

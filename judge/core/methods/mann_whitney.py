@@ -130,13 +130,20 @@ def _compare_counts(sample: Sample, metric: MetricConfig) -> Comparison:
     base = counts.baseline_events / counts.baseline_total
     rate = counts.canary_events / counts.canary_total
     low, high = newcombe(events_c, total_c, events_b, total_b, level=level)
+    up, down = rate - base > metric.tolerance.absolute, base - rate > metric.tolerance.absolute
+    if base > 0.5:
+        # 99.5 % to 96 % of requests answered is eight times the failures: the rarer outcome is the one
+        # that is a multiple of itself, so a ratio of successes and one of errors are judged alike.
+        events_c, events_b, up, down = total_c - events_c, total_b - events_b, down, up
+        worse_up, worse_down = metric.direction is not Direction.INCREASE, metric.direction is not Direction.DECREASE
+    else:
+        worse_up, worse_down = metric.direction is not Direction.DECREASE, metric.direction is not Direction.INCREASE
     found = []
-    if metric.direction is not Direction.DECREASE:
-        p = ratio_exceeds(events_c, total_c, events_b, total_b, ratio=1 + metric.tolerance.relative)
-        found.append(p if rate - base > metric.tolerance.absolute else 1.0)
-    if metric.direction is not Direction.INCREASE:
-        p = ratio_exceeds(events_b, total_b, events_c, total_c, ratio=1 / max(1 - metric.tolerance.relative, 1e-9))
-        found.append(p if base - rate > metric.tolerance.absolute else 1.0)
+    if worse_up:
+        found.append(ratio_exceeds(events_c, total_c, events_b, total_b, ratio=1 + metric.tolerance.relative) if up else 1.0)
+    if worse_down:
+        least = 1 / max(1 - metric.tolerance.relative, 1e-9)
+        found.append(ratio_exceeds(events_b, total_b, events_c, total_c, ratio=least) if down else 1.0)
     return Comparison(
         method=NAME,
         level=level,

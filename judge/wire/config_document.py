@@ -1,0 +1,106 @@
+"""A canary config as it is written: which keys there are, and how each is spelled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from judge.core.config import ArgType, Direction
+from judge.wire.documents import Document
+from judge.wire.spelling import Duration, MarginText
+
+DEFAULT_JUDGE = "mann-whitney"
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ /()%-]{0,119}$")]
+Key = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
+Query = Annotated[str, Field(min_length=1, max_length=10_000)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class ArgDocument(Document):
+    """What a request must or may give."""
+
+    default: Annotated[
+        str | int | float | None, Field(description="Used where the request does not say; may name other args as ${arg}.")
+    ] = None
+    type: Annotated[ArgType, Field(description="name (Kubernetes name or label value), text, number or duration.")] = ArgType.NAME
+    description: str = ""
+
+
+class WindowDocument(Document):
+    """Which part of the canary's life is judged."""
+
+    warmup: Annotated[Duration, Field(description="Left out, counted from the canary's first sample.")] = 0.0
+    step: Annotated[Duration, Field(description="Seconds between samples; whole seconds.")] = 60.0
+    length: Annotated[Duration, Field(description="At most this much is judged, the newest.")] = 1800.0
+
+
+class LooksDocument(Document):
+    """How often one rollout is judged."""
+
+    count: Annotated[int, Field(ge=1, le=10_000)] = 1
+    interval: Duration | None = None
+
+
+class TrafficDocument(Document):
+    """Fewer requests than this on either side is no evidence."""
+
+    query: Query
+    min_requests: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 100.0
+
+
+class LimitDocument(Document):
+    """Bounds for the canary alone."""
+
+    min: Finite | None = None
+    max: Finite | None = None
+
+
+class MetricDocument(Document):
+    """One metric."""
+
+    name: Name
+    description: str = ""
+    query: Annotated[Query | None, Field(description="PromQL with ${scope} and other ${…}.")] = None
+    numerator: Annotated[Query | None, Field(description="PromQL that counts the events in each ${step}.")] = None
+    denominator: Annotated[Query | None, Field(description="PromQL that counts what the events are counted of.")] = None
+    direction: Annotated[Direction, Field(description="The change that is bad.")] = Direction.EITHER
+    tolerance: Annotated[MarginText | None, Field(description="A change up to here is accepted.")] = None
+    notice: Annotated[MarginText | None, Field(description="The smallest change that must not slip through.")] = None
+    limit: LimitDocument | None = None
+    critical: bool = False
+    group: Annotated[str, Field(min_length=1, max_length=120)] = "metrics"
+    unit: Annotated[str, Field(max_length=20)] = ""
+    rate_window: Annotated[Duration | None, Field(description="Seconds of data under one sample, where the query does not tell.")] = None
+    min_samples: Annotated[int | None, Field(ge=2, le=100_000)] = None
+
+
+class ScoreDocument(Document):
+    """Thresholds of the score, 0 to 100."""
+
+    passing: Annotated[float, Field(alias="pass", ge=0, le=100)] = 95.0
+    marginal: Annotated[float, Field(ge=0, le=100)] = 75.0
+
+
+class ConfigDocument(Document):
+    """A canary config."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", description="Lower-case letters, digits and -.")]
+    description: str = ""
+    judge: Annotated[str, Field(description="How the canary is judged.")] = DEFAULT_JUDGE
+    source: Annotated[str, Field(description="Name of a source in server.yaml.")] = "default"
+    args: Mapping[Key, ArgDocument | None] = {}
+    scope: Annotated[
+        str, Field(min_length=1, max_length=1000, description="Label matchers that pick a side by ${hash}, or a name in scopes.")
+    ]
+    scopes: Annotated[Mapping[Key, Query], Field(description="Named label matchers that a request may choose from.")] = {}
+    window: WindowDocument = WindowDocument()
+    looks: LooksDocument = LooksDocument()
+    traffic: TrafficDocument | None = None
+    metrics: Annotated[list[MetricDocument], Field(min_length=1, max_length=2000)]
+    groups: Annotated[Mapping[str, Positive], Field(description="Weights; empty means equal ones.")] = {}
+    score: ScoreDocument = ScoreDocument()
+    min_samples: Annotated[int, Field(ge=2, le=100_000)] = 5
+    on_source_error: Literal["inconclusive", "error"] = "inconclusive"

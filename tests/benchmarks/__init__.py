@@ -1,0 +1,1 @@
+"""Benchmarks that print the figures which the project promises."""
