@@ -52,7 +52,7 @@ class SourceDocument(Document):
     insecure: bool = False
     connect_timeout: Duration = 2.0
     read_timeout: Duration = 8.0
-    max_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
+    max_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     max_points: Annotated[int, Field(ge=11)] = 55_000
     max_series: Annotated[int, Field(ge=1)] = 200
     max_query_length: Annotated[int, Field(ge=100)] = 10_000
@@ -76,9 +76,9 @@ class SourceSettings:
 
     name: str = "default"
     type: str = "prometheus"
-    url: str = ""
+    url: str = field(default="", repr=False)
     path: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     username: str = ""
     password: str = field(default="", repr=False)
     bearer_token: str = field(default="", repr=False)
@@ -88,7 +88,7 @@ class SourceSettings:
     insecure: bool = False
     connect_timeout: float = 2.0
     read_timeout: float = 8.0
-    max_bytes: int = 64 * 1024 * 1024
+    max_bytes: int = 16 * 1024 * 1024
     max_points: int = 55_000
     max_series: int = 200
     max_query_length: int = 10_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from judge.core.config import ArgType, Direction
 from judge.wire.documents import Document
@@ -15,8 +15,8 @@ DEFAULT_JUDGE = "mann-whitney"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ /()%-]{0,119}$")]
 Key = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 Query = Annotated[str, Field(min_length=1, max_length=10_000)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 class ArgDocument(Document):
@@ -40,7 +40,7 @@ class WindowDocument(Document):
 class LooksDocument(Document):
     """How often one rollout is judged."""
 
-    count: Annotated[int, Field(ge=1, le=10_000)] = 1
+    count: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 1
     interval: Duration | None = None
 
 
@@ -48,7 +48,7 @@ class TrafficDocument(Document):
     """Fewer requests than this on either side is no evidence."""
 
     query: Query
-    min_requests: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 100.0
+    min_requests: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] = 100.0
 
 
 class LimitDocument(Document):
@@ -70,18 +70,18 @@ class MetricDocument(Document):
     tolerance: Annotated[MarginText | None, Field(description="A change up to here is accepted.")] = None
     notice: Annotated[MarginText | None, Field(description="The smallest change that must not slip through.")] = None
     limit: LimitDocument | None = None
-    critical: bool = False
+    critical: StrictBool = False
     group: Annotated[str, Field(min_length=1, max_length=120)] = "metrics"
     unit: Annotated[str, Field(max_length=20)] = ""
     rate_window: Annotated[Duration | None, Field(description="Seconds of data under one sample, where the query does not tell.")] = None
-    min_samples: Annotated[int | None, Field(ge=2, le=100_000)] = None
+    min_samples: Annotated[int | None, Field(strict=True, ge=2, le=100_000)] = None
 
 
 class ScoreDocument(Document):
     """Thresholds of the score, 0 to 100."""
 
-    passing: Annotated[float, Field(alias="pass", ge=0, le=100)] = 95.0
-    marginal: Annotated[float, Field(ge=0, le=100)] = 75.0
+    passing: Annotated[float, Field(strict=True, alias="pass", ge=0, le=100)] = 95.0
+    marginal: Annotated[float, Field(strict=True, ge=0, le=100)] = 75.0
 
 
 class ConfigDocument(Document):
@@ -102,5 +102,5 @@ class ConfigDocument(Document):
     metrics: Annotated[list[MetricDocument], Field(min_length=1, max_length=2000)]
     groups: Annotated[Mapping[str, Positive], Field(description="Weights; empty means equal ones.")] = {}
     score: ScoreDocument = ScoreDocument()
-    min_samples: Annotated[int, Field(ge=2, le=100_000)] = 5
+    min_samples: Annotated[int, Field(strict=True, ge=2, le=100_000)] = 5
     on_source_error: Literal["inconclusive", "error"] = "inconclusive"

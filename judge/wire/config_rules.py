@@ -74,9 +74,10 @@ def _scope_faults(document: ConfigDocument) -> Iterator[Fault]:
     for path, text in texts.items():
         if "{{" in text:
             yield _braces(path)
-        for name in sorted(placeholders(text) - known):
+        unknown = sorted(placeholders(text) - known)
+        for name in unknown:
             yield Fault(path=path, message=f"${{{name}}} is not defined{nearest(name, known)}", allowed=tuple(sorted(known)))
-        if "hash" not in placeholders(text):
+        if not unknown and "hash" not in placeholders(text):
             yield Fault(path=path, message="does not use ${hash}, so both sides would be the same")
 
 
@@ -133,9 +134,11 @@ def _query_faults(text: str, path: str, document: ConfigDocument) -> Iterator[Fa
     known = {*document.args, *BUILT_IN}
     if "{{" in text:
         yield _braces(path)
-    for name in sorted(placeholders(text) - known):
+    unknown = sorted(placeholders(text) - known)
+    for name in unknown:
         yield Fault(path=path, message=f"${{{name}}} is not defined{nearest(name, known)}", allowed=tuple(sorted(known)))
-    if not placeholders(text) & {"scope", "hash"}:
+    # A misspelt ${scope} is named above; it needs no second fault.
+    if not unknown and not placeholders(text) & {"scope", "hash"}:
         yield Fault(path=path, message="uses neither ${scope} nor ${hash}, so both sides would be the same")
 
 

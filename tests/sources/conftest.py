@@ -10,7 +10,6 @@ from judge.settings import SourceSettings
 from judge.sources import Query
 from judge.sources.prometheus import PrometheusSource
 
-
 END = 1_700_000_100.0
 
 

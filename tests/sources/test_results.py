@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 
@@ -43,6 +44,7 @@ def series(t: list[float], v: list[float], **labels: str) -> Series:
         pytest.param(
             422, error("execution", "context deadline exceeded"), SourceUnreachable, "gave the query up", id="timed out in Thanos"
         ),
+        pytest.param(422, error("422", "timeout exceeded during query execution"), SourceUnreachable, "gave", id="in VictoriaMetrics"),
         pytest.param(500, error("internal", "disk"), SourceUnreachable, r"failed on the query \(internal\): disk", id="broken inside"),
         pytest.param(503, error("unavailable", "starting"), SourceUnreachable, "unavailable.*starting", id="not ready"),
         pytest.param(401, error("unauthorized", "no org"), SourceUnreachable, r"does not let us in \(401\): no org", id="no tenant"),
@@ -206,17 +208,13 @@ JSON = st.recursive(
 
 @given(st.sampled_from(["matrix", "vector", "scalar", "string", "streams", ""]), JSON, st.sampled_from([None, 5.0]))
 def test_no_json_at_all_crashes_the_reader(kind, result, instant_at):
-    try:
-        read = read_series(kind, result, instant_at=instant_at)
-    except (QueryRejected, SourceUnreachable) as refusal:
-        assert str(refusal)
-    else:
-        assert all(len(each.t) == len(each.v) for each in read)
+    with contextlib.suppress(QueryRejected, SourceUnreachable):
+        assert all(len(each.t) == len(each.v) for each in read_series(kind, result, instant_at=instant_at))
 
 
 @given(st.integers(200, 599), st.binary(max_size=50) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_no_answer_at_all_crashes_the_reader(status, sent):
-    with pytest.raises((QueryRejected, SourceUnreachable), match="."):
+    with pytest.raises((QueryRejected, SourceUnreachable), match=r"\w"):
         open_envelope(status, sent)
 
 

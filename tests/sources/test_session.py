@@ -50,13 +50,13 @@ def assert_nodata(answer, words: str) -> None:
 
 def take_request(connection) -> None:
     """Read one request to its end: a socket closed over unread bytes takes the answer with it."""
-    came = b""
-    while b"\r\n\r\n" not in came:
-        came += connection.recv(65_536)
-    head, _, body = came.partition(b"\r\n\r\n")
-    length = int(head.lower().partition(b"content-length:")[2].split()[0])
-    while len(body) < length:
-        body += connection.recv(65_536)
+    with connection.makefile("rb") as stream:
+        length = 0
+        while line := stream.readline().strip():
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        stream.read(length)
 
 
 @contextmanager
@@ -397,8 +397,11 @@ def certificate(tmp_path_factory):
     """A self-signed certificate for 127.0.0.1."""
     openssl = require("openssl", "openssl")
     path = tmp_path_factory.mktemp("tls") / "server.pem"
-    command = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -addext subjectAltName=IP:127.0.0.1 -addext keyUsage=digitalSignature,keyCertSign"
-    subprocess.run([openssl, *command.split(), "-keyout", path, "-out", path.with_suffix(".crt")], check=True, capture_output=True)
+    command = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test"
+    extensions = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "keyUsage=digitalSignature,keyCertSign"]
+    subprocess.run(
+        [openssl, *command.split(), *extensions, "-keyout", path, "-out", path.with_suffix(".crt")], check=True, capture_output=True
+    )
     path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
     return path
 
@@ -459,8 +462,12 @@ def test_an_unknown_certificate_may_be_accepted_by_the_settings(open_source, cer
 
 
 def test_a_slow_server_is_left_at_the_deadline_over_tls_too(open_source, certificate):
-    slow = iter([lambda tls: drip(HEAD)(tls)])
-    with over_tls(certificate, lambda tls: next(slow, lambda tls: tls.sendall(EMPTY))(tls)) as url:
+    behaviours = iter([drip(HEAD), lambda tls: tls.sendall(EMPTY)])
+
+    def first_slow(tls):
+        next(behaviours)(tls)
+
+    with over_tls(certificate, first_slow) as url:
         source = open_source(url, ca_file=str(certificate.with_suffix(".crt")), concurrency=1, read_timeout=20)
         assert_nodata(timed(source), "did not answer within 0.5 s")
         assert only(source, deadline=2).problem is None
