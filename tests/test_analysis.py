@@ -222,7 +222,8 @@ def test_what_is_missing_or_broken_never_passes_for_good(source, outcome, reason
 
 
 def test_a_source_that_is_away_is_the_reason():
-    everything = dict.fromkeys((("errors", "numerator"), ("errors", "denominator"), ("latency", "value"), ("kills", "value"), ("", "traffic")), Classification.NODATA)
+    parts = (("errors", "numerator"), ("errors", "denominator"), ("latency", "value"), ("kills", "value"), ("", "traffic"))
+    everything = dict.fromkeys(parts, Classification.NODATA)
 
     found = ask(Memory(trouble=everything))
 

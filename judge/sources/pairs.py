@@ -95,6 +95,9 @@ def _count_pairs(
                 metric=metric.name, baseline=Series.empty(), canary=Series.empty(), queries=queries, problem=problem, warnings=warnings
             )
         ]
+    if not events["baseline"] and not events["canary"] and totals["baseline"] and totals["canary"]:
+        # Right where there are no errors, and just what a misspelt label looks like.
+        warnings = (*warnings, "the numerator has no series on either side, which counts as no events: make sure that its labels are right")
     return [
         SeriesPair(
             metric=metric.name,

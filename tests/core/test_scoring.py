@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judge.core.config import CanaryConfig, MetricConfig, ScoreThresholds, TrafficConfig
-from judge.core.model import Classification as C
-from judge.core.model import MetricResult, Outcome, Traffic
+from judge.core.model import Classification, MetricResult, Outcome, Traffic
 from judge.core.scoring import decide, score_groups, weigh
+
+C = Classification
 
 
 def metric(classification, *, critical=False, group="g", name="m"):

@@ -57,6 +57,15 @@ def test_counts_belong_to_the_total_of_their_labels():
     assert (second.baseline.v.tolist(), len(second.canary)) == ([1, 2], 0)
 
 
+def test_a_numerator_that_is_nowhere_is_no_events_and_said():
+    given = answers(denominator_baseline=[series(10)], denominator_canary=[series(10)], numerator_baseline=[], numerator_canary=[])
+
+    [pair] = build_pairs(COUNTS, given, set())
+
+    assert pair.problem is None
+    assert "make sure that its labels are right" in pair.warnings[-1]
+
+
 def test_events_that_no_total_has_are_an_error_and_not_zero():
     given = answers(
         denominator_baseline=[series(10)],
