@@ -91,7 +91,14 @@ class Service:
         if earlier is not None:
             return request, Kept(record=earlier)
         analysis = run(request, config, self.source(config), now=now, deadline=self.settings.deadline)
-        return request, self._keep(write_record(analysis, id=id, asked_at=now, question=asked))
+        made = write_record(analysis, id=id, asked_at=now, question=asked, settings=self._settings_of(config))
+        return request, self._keep(made)
+
+    def _settings_of(self, config: CanaryConfig) -> dict[str, Any]:
+        """Settings that can change a verdict; the source's address is in the record already, secrets never are."""
+        source = self.settings.sources[config.source]
+        kept = ("type", "read_timeout", "connect_timeout", "max_bytes", "max_points", "max_series", "max_query_length", "lookback")
+        return {"deadline": self.settings.deadline, "source": {"name": source.name, **{key: getattr(source, key) for key in kept}}}
 
     def _keep(self, made: dict[str, Any]) -> Kept:
         try:
@@ -103,7 +110,9 @@ class Service:
         return Kept(record=made)
 
 
-def write_record(analysis: Analysis, *, id: str, asked_at: float, question: str = "") -> dict[str, Any]:
+def write_record(
+    analysis: Analysis, *, id: str, asked_at: float, question: str = "", settings: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Write an analysis as a record; one without a `question` answers none later."""
     return {
         "id": id,
@@ -111,6 +120,7 @@ def write_record(analysis: Analysis, *, id: str, asked_at: float, question: str 
         "question": question,
         "reusable": analysis.conclusive and bool(question),
         "versions": versions(),
+        "settings": {} if settings is None else dict(settings),
         **record(
             request=analysis.request,
             config=analysis.config,

@@ -119,12 +119,16 @@ def openapi(public_url: str = "") -> dict[str, Any]:
                 "get": {**verdict, "operationId": "askByQuery", "parameters": [*asked, declared]},
                 "post": {**verdict, "operationId": "ask", "requestBody": body, "responses": _answers("Answer", 400, 413, 503)},
             },
-            "/v1/verdicts": {"get": {"operationId": "listVerdicts", "parameters": filters, "responses": _answers("Verdicts", 400, 404, 503)}},
+            "/v1/verdicts": {
+                "get": {"operationId": "listVerdicts", "parameters": filters, "responses": _answers("Verdicts", 400, 404, 503)}
+            },
             "/v1/verdicts/{id}": {"get": {"operationId": "getVerdict", "parameters": one, "responses": _answers("Record", 404, 503)}},
             "/verdicts/{id}": {
                 "get": {"operationId": "reportPage", "parameters": one, "responses": _answers("", 404, 503, kind="text/html")},
             },
-            "/": {"get": {"operationId": "recentVerdicts", "parameters": filters, "responses": _answers("", 400, 404, 503, kind="text/html")}},
+            "/": {
+                "get": {"operationId": "recentVerdicts", "parameters": filters, "responses": _answers("", 400, 404, 503, kind="text/html")}
+            },
             "/healthz": {"get": {"operationId": "alive", "responses": _answers("Health")}},
             "/readyz": {
                 "get": {

@@ -53,10 +53,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
     master = os.getpid()
     folder = Path(tempfile.mkdtemp(prefix="judge-metrics-"))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    # Only now: prometheus_client looks at the variable when it is imported. scipy is loaded
-    # before the workers are forked, so that none of them pays for it in its first answer.
-    import scipy.special  # noqa: F401
-
+    # Only now: prometheus_client looks at the variable when it is imported.
     from judge.archive import open_archive
     from judge.frontends.http import create_app
     from judge.service import Service
