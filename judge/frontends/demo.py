@@ -21,7 +21,8 @@ import click
 
 from judge.errors import SourceUnreachable
 from judge.frontends.printing import show
-from judge.sources.dumps import Dump, load_dump
+from judge.sources.dump import Dump
+from judge.sources.dumps import load_dump
 from judge.wire.request import format_time
 
 FOLDER = Path(__file__).parent.parent / "demo"

@@ -22,7 +22,8 @@ from judge.errors import ConfigError, DumpError, Fault, nearest
 from judge.frontends.printing import STATUS, line, show, worst
 from judge.service import write_record
 from judge.settings import DEFAULT_CONFIG_DIR
-from judge.sources.dumps import Dump, RawCanary, parse, split
+from judge.sources.dump import Dump
+from judge.sources.dumps import RawCanary, parse, split
 from judge.wire.config import DEFAULT_JUDGE, load_config, load_configs, parse_config
 from judge.wire.request import Request
 from judge.wire.strict import dumps as write_json

@@ -16,43 +16,19 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, NOTICE, TOLERANCE, Direction, Limit, Margin, MetricConfig, ScoreThresholds
+from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, NOTICE, TOLERANCE, Direction, Limit, Margin, MetricConfig
 from judge.core.model import Floats, Series, SeriesPair, Traffic
 from judge.errors import DumpError, Fault
+from judge.sources.dump import NOT_JSON, Dump
+from judge.sources.kayenta_pairs import parse_pairs
 
 TABLES = (".csv", ".csv.gz", ".parquet")
-NOT_JSON = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
-"""How values that JSON has no number for are written, here and by Kayenta."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Dump:
-    """One saved canary.
-
-    `metrics` is what the dump itself says of its metrics; `config` the name of a
-    config or a whole config document, where the dump has one. `groups` and `score`
-    come from a Kayenta config that lies with the samples.
-    """
-
-    id: str
-    metrics: tuple[MetricConfig, ...]
-    pairs: tuple[SeriesPair, ...]
-    config: str | Mapping[str, Any] | None = None
-    args: Mapping[str, str] = field(default_factory=dict)
-    look: int | None = None
-    looks: int | None = None
-    start: float | None = None
-    end: float | None = None
-    step: float | None = None
-    traffic: Traffic | None = None
-    groups: Mapping[str, float] = field(default_factory=dict)
-    score: ScoreThresholds | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +136,6 @@ def parse(raw: RawCanary) -> Dump:
         except ValueError as error:
             raise DumpError(f"not JSON: {error}", where=raw.place) from error
     if isinstance(document, list) or (isinstance(document, Mapping) and "metricSetPairList" in document):
-        from judge.sources.kayenta_pairs import parse_pairs
-
         return parse_pairs(document, where=raw.place, fallback_id=raw.fallback_id)
     if not isinstance(document, Mapping):
         raise DumpError(f"expected an object with metrics, found {type(document).__name__}", where=raw.place)

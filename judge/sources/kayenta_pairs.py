@@ -14,7 +14,7 @@ import numpy as np
 from judge.core.config import Direction, MetricConfig, ScoreThresholds
 from judge.core.model import Series, SeriesPair
 from judge.errors import DumpError, Fault
-from judge.sources.dumps import NOT_JSON, Dump
+from judge.sources.dump import NOT_JSON, Dump
 
 _SIDES = {"control": "baseline", "experiment": "canary"}
 

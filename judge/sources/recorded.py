@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from judge.core.model import Classification, Problem, Series
 from judge.errors import ConfigError, DumpError
 from judge.sources import Answer, Query
-from judge.sources.dumps import Dump, parse, split
+from judge.sources.dump import Dump
+from judge.sources.dumps import parse, split
 
 if TYPE_CHECKING:
     from judge.settings import SourceSettings
