@@ -1,39 +1,18 @@
-"""The archive in a database: a SQLite file, or PostgreSQL, with the same statements.
-
-A commit survives the death of the process. On SQLite (WAL, synchronous NORMAL) the
-newest commits may be lost when the whole machine loses power; the file stays sound.
-"""
+"""The archive in a database: a SQLite file, or PostgreSQL, with the same statements."""
 
 from __future__ import annotations
 
 import json
-import os
-import threading
-import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from sqlite3 import Error as SqliteError
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from judge.archive import PATIENCE, Record, Rows
-from judge.archive.model import LISTED, SCHEMA_VERSION, metadata, questions, schema, verdicts
-from judge.archive.trouble import explain
-from judge.errors import ArchiveError, ConfigError, Fault, VerdictNotFound
-
-_URLS = ("none", "sqlite:///file.db", "postgresql://user:password@host/database")
-_DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
-# Any number will do, as long as all judges lock the same one while they create the tables.
-_SCHEMA_LOCK = 0x6A75646765
-
-# What a fork brought along: closing it here would also close it for the parent, so it is never let go.
-_inherited: list[Engine] = []
+from judge.archive.database import Database, clean_text, insert_or_ignore
+from judge.archive.model import LISTED, questions, verdicts
+from judge.errors import ArchiveError, VerdictNotFound
 
 
 class SqlArchive:
@@ -41,19 +20,22 @@ class SqlArchive:
 
     def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
         """Read the URL; nothing is opened until the first call."""
-        self._url = _parse(url)
-        self._patience = patience
-        self._lock = threading.Lock()
-        self._opened: tuple[int, Engine] | None = None
-        self.where = self._url.database if self._url.get_backend_name() == "sqlite" else self._url.render_as_string(hide_password=True)
+        self.database = Database(url, patience=patience)
+
+    @property
+    def where(self) -> str | None:
+        """File or address, without a password."""
+        return self.database.where
 
     def keep(self, record: Mapping[str, Any]) -> str:
         """Keep a record, and return the id of the record that answers its question."""
         row = _row(record)
         own = str(record["id"])
-        with self._transaction(write=True) as connection:
+        with self.database.transaction(write=True) as connection:
             if record.get("reusable"):
-                connection.execute(_claim(connection, str(record["question"]), own))
+                connection.execute(
+                    insert_or_ignore(connection, questions, {"question": str(record["question"]), "verdict_id": own}, key="question")
+                )
                 winner = connection.scalar(sa.select(questions.c.verdict_id).where(questions.c.question == record["question"]))
                 if winner != own:
                     return str(winner)
@@ -65,14 +47,14 @@ class SqlArchive:
     def answer(self, question: str) -> Record | None:
         """Find the reusable record that answers this question."""
         statement = sa.select(verdicts.c.id, verdicts.c.record).join(questions).where(questions.c.question == question)
-        with self._transaction() as connection:
+        with self.database.transaction() as connection:
             found = connection.execute(statement).first()
         return None if found is None else self._unpack(found.id, found.record)
 
     def get(self, verdict_id: str) -> Record:
         """Read a whole record."""
-        with self._transaction() as connection:
-            blob = connection.scalar(sa.select(verdicts.c.record).where(verdicts.c.id == _text(verdict_id)))
+        with self.database.transaction() as connection:
+            blob = connection.scalar(sa.select(verdicts.c.record).where(verdicts.c.id == clean_text(verdict_id)))
         if blob is None:
             raise _not_found(verdict_id)
         return self._unpack(verdict_id, blob)
@@ -90,73 +72,22 @@ class SqlArchive:
         statement = sa.select(*LISTED).order_by(verdicts.c.asked_at.desc(), verdicts.c.id.desc()).limit(max(0, limit))
         for column, wanted in ((verdicts.c.config, config), (verdicts.c.verdict, verdict), (verdicts.c.rollout, rollout)):
             if wanted is not None:
-                statement = statement.where(column == _text(wanted))
-        with self._transaction() as connection:
+                statement = statement.where(column == clean_text(wanted))
+        with self.database.transaction() as connection:
             if before is not None:
-                asked_at = connection.scalar(sa.select(verdicts.c.asked_at).where(verdicts.c.id == _text(before)))
+                asked_at = connection.scalar(sa.select(verdicts.c.asked_at).where(verdicts.c.id == clean_text(before)))
                 if asked_at is None:
                     raise _not_found(before)
-                statement = statement.where(sa.tuple_(verdicts.c.asked_at, verdicts.c.id) < sa.tuple_(asked_at, _text(before)))
+                statement = statement.where(sa.tuple_(verdicts.c.asked_at, verdicts.c.id) < sa.tuple_(asked_at, clean_text(before)))
             return [dict(row) for row in connection.execute(statement).mappings()]
 
     def ping(self) -> None:
         """Prove that the archive can be read and is of a schema we know."""
-        with self._transaction() as connection:
-            self._check_version(connection)
+        self.database.ping()
 
     def close(self) -> None:
         """Let go of every connection of this process."""
-        with self._lock:
-            opened, self._opened = self._opened, None
-        if opened is not None and opened[0] == os.getpid():
-            opened[1].dispose()
-
-    @contextmanager
-    def _transaction(self, *, write: bool = False) -> Iterator[Connection]:
-        """Commit what is done inside, or nothing; turn every trouble into an `ArchiveError`."""
-        try:
-            with self._engine().connect().execution_options(judge_write=write) as connection, connection.begin():
-                yield connection
-        except (sa.exc.SQLAlchemyError, SqliteError, OSError, ImportError) as error:
-            raise ArchiveError(f"archive {self.where}: {explain(error, patience=self._patience)}") from error
-
-    def _engine(self) -> Engine:
-        """The engine of this process, with the tables in place."""
-        with self._lock:
-            if self._opened is not None and self._opened[0] != os.getpid():
-                _inherited.append(self._opened[1])
-                self._opened = None
-            if self._opened is None:
-                engine = _connectable(self._url, patience=self._patience)
-                try:
-                    self._prepare(engine)
-                except BaseException:
-                    engine.dispose()
-                    raise
-                self._opened = (os.getpid(), engine)
-            return self._opened[1]
-
-    def _prepare(self, engine: Engine) -> None:
-        """Create the tables where there are none; refuse those of a newer judge."""
-        with engine.connect() as connection, connection.begin():
-            if sa.inspect(connection).has_table(schema.name):
-                self._check_version(connection)
-                return
-        with engine.connect().execution_options(judge_write=True) as connection, connection.begin():
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-            metadata.create_all(connection)
-            if connection.scalar(sa.select(sa.func.count()).select_from(schema)) == 0:
-                connection.execute(sa.insert(schema).values(version=SCHEMA_VERSION))
-            self._check_version(connection)
-
-    def _check_version(self, connection: Connection) -> None:
-        """Refuse a schema that this judge does not know."""
-        version = connection.scalar(sa.select(sa.func.max(schema.c.version)))
-        if version is None or version > SCHEMA_VERSION:
-            found = "no schema version" if version is None else f"schema version {version}, of a newer judge"
-            message = f"archive {self.where}: has {found}; this judge knows version {SCHEMA_VERSION}, and leaves the archive as it is"
-            raise ArchiveError(message)
+        self.database.close()
 
     def _unpack(self, verdict_id: str, blob: bytes) -> Record:
         try:
@@ -164,81 +95,6 @@ class SqlArchive:
         except (zlib.error, ValueError) as error:
             raise ArchiveError(f"archive {self.where}: the record of verdict {verdict_id} is damaged: {error}") from error
         return record
-
-
-def _parse(url: str) -> URL:
-    """Read an archive URL, or raise a `ConfigError` that says which are understood."""
-    try:
-        parsed = make_url(url)
-        driver = _DRIVERS[parsed.drivername.partition("+")[0]]
-    except (sa.exc.ArgumentError, KeyError, ValueError):
-        # The URL may hold a password, so only its scheme is repeated.
-        scheme = url.partition("://")[0] if "://" in url else "no scheme"
-        raise ConfigError([Fault(path="archive", message=f"not an archive URL ({scheme})", allowed=_URLS)]) from None
-    if driver.startswith("sqlite") and parsed.database in {None, "", ":memory:"}:
-        raise ConfigError([Fault(path="archive", message="a SQLite archive needs a file; give 'none' to keep nothing", allowed=_URLS)])
-    return parsed.set(drivername=driver)
-
-
-def _connectable(url: URL, *, patience: float) -> Engine:
-    """An engine whose SQLite connections wait for locks and begin their own transactions."""
-    if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True, pool_timeout=patience, connect_args={"connect_timeout": max(2, round(patience))})
-    database = url.database or ""
-    if not database.startswith("file:"):  # SQLite's own URI form, whose path is SQLite's business
-        Path(database).absolute().parent.mkdir(parents=True, exist_ok=True)
-    # isolation_level None: the driver begins nothing by itself, so a writer can take the write lock at once and
-    # wait for it, instead of finding out in the middle that it may not have it.
-    engine = sa.create_engine(
-        url,
-        pool_size=8,
-        max_overflow=24,
-        pool_timeout=patience,
-        connect_args={"timeout": patience, "isolation_level": None, "check_same_thread": False},
-    )
-    event.listen(engine, "connect", _pragmas(patience))
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _pragmas(patience: float) -> Callable[[Any, object], None]:
-    def set_up(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA synchronous = NORMAL")
-        if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            _switch_to_wal(cursor, patience)
-        cursor.close()
-
-    return set_up
-
-
-def _switch_to_wal(cursor: Any, patience: float) -> None:
-    """Switch the file to WAL; SQLite does not wait by itself for another process that does the same."""
-    end = time.monotonic() + patience
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL")
-        except SqliteError as error:
-            if "locked" not in str(error) or time.monotonic() > end:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def _begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get("judge_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-def _claim(connection: Connection, question: str, verdict_id: str) -> sa.Executable:
-    """Insert the question unless it is there; a claim in progress elsewhere is waited for."""
-    values = {"question": question, "verdict_id": verdict_id}
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(questions).values(values).on_conflict_do_nothing(index_elements=["question"])
-    return sqlite.insert(questions).values(values).on_conflict_do_nothing(index_elements=["question"])
 
 
 def _row(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -249,16 +105,16 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
         raise ArchiveError(f"the record of verdict {record.get('id')} is not strict JSON: {error}") from error
     request, window, verdict = (_part(record, name) for name in ("request", "window", "verdict"))
     return {
-        "id": _text(record["id"]),
+        "id": clean_text(record["id"]),
         "asked_at": float(record["asked_at"]),
-        "config": _text(request.get("config")) or "",
-        "rollout": _text(request.get("rollout")),
-        "baseline": _text(request.get("baseline")),
-        "canary": _text(request.get("canary")),
-        "verdict": _text(verdict.get("verdict")) or "",
+        "config": clean_text(request.get("config")) or "",
+        "rollout": clean_text(request.get("rollout")),
+        "baseline": clean_text(request.get("baseline")),
+        "canary": clean_text(request.get("canary")),
+        "verdict": clean_text(verdict.get("verdict")) or "",
         "score": verdict.get("score"),
         "look": window.get("look"),
-        "reason": _text(verdict.get("reason")) or "",
+        "reason": clean_text(verdict.get("reason")) or "",
         "record": zlib.compress(text.encode("ascii")),
     }
 
@@ -266,11 +122,6 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
 def _part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     part = record.get(name)
     return part if isinstance(part, Mapping) else {}
-
-
-def _text(value: object) -> str | None:
-    """What a text column can hold: PostgreSQL refuses NUL, both refuse half a surrogate pair."""
-    return None if value is None else str(value).replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def _not_found(verdict_id: str) -> VerdictNotFound:

@@ -54,7 +54,7 @@ from tests.reports.sample import record
 
 archive = open_archive(sys.argv[1])
 archive.keep(record(verdict_id="parent-before", reusable=False))
-parents_own = archive._engine()
+parents_own = archive.database._engine()
 children = []
 for child in range(4):
     pid = os.fork()
@@ -62,7 +62,7 @@ for child in range(4):
         try:
             for n in range(10):
                 archive.keep(record(verdict_id=f"child-{child}-{n}", reusable=False))
-            os._exit(3 if archive._engine() is parents_own else 0)
+            os._exit(3 if archive.database._engine() is parents_own else 0)
         finally:
             os._exit(1)
     children.append(pid)
