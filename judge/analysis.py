@@ -260,7 +260,7 @@ def _judge(
     apart = matcher_labels([queries.scope("baseline"), queries.scope("canary")])
     pairs = [pair for metric in config.metrics for pair in build_pairs(metric, answers, apart)]
     traffic = _traffic(config, answers)
-    verdict = judge_canary(config, pairs, traffic=traffic, warnings=_warnings(request, window, answers))
+    verdict = judge_canary(config, pairs, traffic=traffic, window=window, warnings=_warnings(request, window, answers))
     return Analysis(
         request=request, config=config, window=window, verdict=verdict, pairs=tuple(pairs), traffic=traffic, source=source.describe()
     )

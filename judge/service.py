@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import platform
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from judge import __version__
 from judge.analysis import Analysis, question, run
 from judge.core.config import CanaryConfig
+from judge.core.kayenta.adapter import is_kayenta_document
 from judge.errors import ArchiveError, ConfigError, Fault, nearest
 from judge.sources import Source, open_source
 from judge.wire.config import load_configs
@@ -22,6 +23,7 @@ from judge.wire.request import Request, parse_request
 
 if TYPE_CHECKING:
     from judge.archive import Archive
+    from judge.executions import Executions
     from judge.settings import Settings
 
 
@@ -51,6 +53,23 @@ class Service:
         self._sources: dict[str, Source] = {}
         self._lock = threading.Lock()
 
+    def kayenta_configs(self) -> dict[str, Mapping[str, Any]]:
+        """Kayenta canary configs of the config folder, by their own names."""
+        documents = (config.document for config in self.configs.values() if is_kayenta_document(config.document))
+        return {str(document.get("name", "")): document for document in documents}
+
+    def executions(self, *, clock: Callable[[], float], new_id: Callable[[], str]) -> Executions | None:
+        """What works on Kayenta's executions; None where the archive keeps nothing."""
+        from judge.archive.kayenta import KayentaStore
+        from judge.archive.sql import SqlArchive
+        from judge.executions import Executions
+
+        if not isinstance(self.archive, SqlArchive):
+            return None
+        return Executions(
+            KayentaStore(self.archive.database), lambda: self.named_source("default", where="Kayenta's API"), clock=clock, new_id=new_id
+        )
+
     def source(self, config: CanaryConfig) -> Source:
         """Open the source that a config names, once.
 
@@ -59,12 +78,21 @@ class Service:
         ConfigError
             Where the settings do not have it.
         """
-        name = config.source
+        return self.named_source(config.source, where=config.name)
+
+    def named_source(self, name: str, *, where: str) -> Source:
+        """Open a source by its name, once.
+
+        Raises
+        ------
+        ConfigError
+            Where the settings do not have it.
+        """
         if name not in self.settings.sources:
             known = tuple(self.settings.sources)
             hint = " (set JUDGE_PROMETHEUS_URL)" if name == "default" else nearest(name, known)
             raise ConfigError(
-                [Fault(path="source", message=f"there is no source {name!r} in the settings{hint}", allowed=known)], where=config.name
+                [Fault(path="source", message=f"there is no source {name!r} in the settings{hint}", allowed=known)], where=where
             )
         with self._lock:
             if name not in self._sources:

@@ -55,4 +55,37 @@ questions = sa.Table(
     ),
 )
 
+kayenta_configs = sa.Table(
+    "judge_kayenta_configs",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("updated_at", sa.Double, nullable=False),
+    sa.Column("document", sa.LargeBinary, nullable=False),
+)
+
+kayenta_pair_lists = sa.Table(
+    "judge_kayenta_pair_lists",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("document", sa.LargeBinary, nullable=False),
+)
+
+kayenta_executions = sa.Table(
+    "judge_kayenta_executions",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("application", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+    # When the next piece of work may begin; a claim moves it to when another may take over.
+    sa.Column("due_at", sa.Double, nullable=False),
+    sa.Column("claim", sa.Text),
+    sa.Column("document", sa.LargeBinary, nullable=False),
+    sa.Index("judge_kayenta_executions_due", "status", "due_at"),
+    sa.Index("judge_kayenta_executions_newest", "application", "created_at", "id"),
+)
+
 LISTED = tuple(column for column in verdicts.columns if column.name != "record")

@@ -1,22 +1,54 @@
 """The whole judge. Read this first.
 
-    pairs -> samples -> method -> classification -> scoring -> verdict
+    pairs -> the judge that the config names -> verdict
 
 `judge_canary` is pure: the same pairs and config give the same verdict, always.
+To add a judge, write a module with a function of type `Judge` and name it in
+`JUDGES`; config validation, ``--help`` and the error texts follow from there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
-from judge.core.classification import classify
+from judge.core import single_look
 from judge.core.config import CanaryConfig
-from judge.core.model import Classification, Series, SeriesPair, Traffic, Verdict
-from judge.core.scoring import decide
+from judge.core.kayenta import adapter
+from judge.core.model import SeriesPair, Traffic, Verdict, Window
+from judge.core.sequential import judge as sequential
+
+
+class Judge(Protocol):
+    """Everything from pairs to a verdict."""
+
+    def __call__(
+        self,
+        config: CanaryConfig,
+        pairs: Sequence[SeriesPair],
+        *,
+        traffic: Traffic | None = None,
+        window: Window | None = None,
+        warnings: Sequence[str] = (),
+    ) -> Verdict:
+        """Judge a canary; see `judge_canary`."""
+        ...
+
+
+JUDGES: dict[str, Judge] = {
+    sequential.NAME: sequential.judge_sequential,
+    single_look.NAME: single_look.judge_single_look,
+    adapter.NAME: adapter.judge_as_kayenta,
+}
 
 
 def judge_canary(
-    config: CanaryConfig, pairs: Sequence[SeriesPair], *, traffic: Traffic | None = None, warnings: Sequence[str] = ()
+    config: CanaryConfig,
+    pairs: Sequence[SeriesPair],
+    *,
+    traffic: Traffic | None = None,
+    window: Window | None = None,
+    warnings: Sequence[str] = (),
 ) -> Verdict:
     """Judge a canary against its baseline.
 
@@ -29,6 +61,8 @@ def judge_canary(
         Both sides of each metric, one pair for each label set.
     traffic : Traffic, optional
         Requests on both sides; needed where the config asks for a minimum.
+    window : Window, optional
+        Which look this is, of how many; without it this is the last one planned.
     warnings : sequence of str
         What the reader of the verdict should know besides.
 
@@ -58,24 +92,4 @@ def judge_canary(
     >>> verdict.outcome.value, verdict.score, verdict.results[0].classification.value
     ('fail', 0.0, 'high')
     """
-    metrics = {metric.name: metric for metric in config.metrics}
-    order = {name: index for index, name in enumerate(metrics)}
-    given = {pair.metric for pair in pairs}
-    absent = [_absent(name) for name in metrics if name not in given]
-    ordered = sorted([*pairs, *absent], key=lambda pair: order[pair.metric])
-    results = [classify(pair, metrics[pair.metric], config) for pair in ordered]
-    return decide(results, config, traffic=traffic, source_trouble=_source_trouble(pairs), warnings=tuple(warnings))
-
-
-def _absent(name: str) -> SeriesPair:
-    return SeriesPair(metric=name, baseline=Series.empty(), canary=Series.empty())
-
-
-def _source_trouble(pairs: Sequence[SeriesPair]) -> str:
-    """Say which series the source failed to give; a series that does not exist is no trouble."""
-    failed = [pair for pair in pairs if pair.problem is not None and pair.problem.classification is Classification.NODATA]
-    if not failed:
-        return ""
-    assert failed[0].problem is not None
-    more = "" if len(failed) == 1 else f" (and {len(failed) - 1} more)"
-    return f"{failed[0].metric}{more}: {failed[0].problem.message}"
+    return JUDGES[config.judge](config, pairs, traffic=traffic, window=window, warnings=warnings)

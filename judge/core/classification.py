@@ -9,8 +9,9 @@ import numpy as np
 
 from judge.core import samples, words
 from judge.core.config import CanaryConfig, Direction, Margin, MetricConfig
-from judge.core.methods import METHODS
+from judge.core.methods import MethodEntry
 from judge.core.model import Classification, Comparison, MetricResult, SeriesPair
+from judge.core.presence import missing_side
 from judge.core.statistics.ranks import min_samples
 
 
@@ -26,14 +27,14 @@ class _Finding:
     warnings: tuple[str, ...] = ()
 
 
-def classify(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> MetricResult:
+def classify(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig, method: MethodEntry) -> MetricResult:
     """Classify one pair. `weight` of the result is 0 until `judge.core.scoring` sets it."""
     if pair.problem is not None:
         finding = _Finding(classification=pair.problem.classification, reason=pair.problem.message)
     elif metric.limit is not None:
         finding = _check_limit(pair, metric)
     else:
-        finding = _compare(pair, metric, config)
+        finding = _compare(pair, metric, config, method)
     counts = pair.baseline_total is not None or bool(metric.denominator)
     return MetricResult(
         name=metric.name,
@@ -83,9 +84,9 @@ def _check_limit(pair: SeriesPair, metric: MetricConfig) -> _Finding:
     return _Finding(classification=Classification.PASS, reason=f"{words.amount(seen, metric.unit)} keeps the limit", n_canary=n)
 
 
-def _compare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> _Finding:
+def _compare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig, method: MethodEntry) -> _Finding:
     """Check that there is something to compare, compare, decide."""
-    missing = _missing_side(pair)
+    missing = missing_side(pair)
     if missing:
         return _Finding(
             classification=Classification.NODATA,
@@ -108,7 +109,6 @@ def _compare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> _F
             n_canary=ready.n_canary,
             warnings=warnings,
         )
-    method = METHODS[config.judge]
     needed = metric.min_samples if metric.min_samples is not None else config.min_samples
     n_canary, n_baseline = len(sample.canary), len(sample.baseline)
     one_sided = method.alpha / (2 if metric.direction is Direction.EITHER else 1)
@@ -133,24 +133,6 @@ def _compare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> _F
         comparison=found,
         warnings=warnings,
     )
-
-
-def _missing_side(pair: SeriesPair) -> str:
-    if pair.baseline_total is not None and pair.canary_total is not None:
-        empty = [name for name, total in (("baseline", pair.baseline_total), ("canary", pair.canary_total)) if not (total.v > 0).any()]
-        what = "requests"
-    else:
-        empty = [name for name, series in (("baseline", pair.baseline), ("canary", pair.canary)) if not (~np.isnan(series.v)).any()]
-        what = "samples"
-    if not empty:
-        return ""
-    if len(empty) == 2:
-        return f"neither side has {what}"
-    other = "canary" if empty[0] == "baseline" else "baseline"
-    labels = ",".join(f'{key}="{value}"' for key, value in sorted(pair.labels.items()))
-    if labels:
-        return f"only the {other} has {{{labels}}}: there is nothing to compare it with"
-    return f"the {empty[0]} has no {what}"
 
 
 def _decide(found: Comparison, metric: MetricConfig, *, alpha: float) -> tuple[Classification, str]:

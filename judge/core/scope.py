@@ -97,7 +97,7 @@ def escape_string(value: str) -> str:
     return _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}" if found.group() != "\\" else r"\\", value)
 
 
-def _quote_spans(template: str) -> list[tuple[int, int, str]]:
+def quote_spans(template: str) -> list[tuple[int, int, str]]:
     """Find the strings of a PromQL text: (after the opening quote, closing quote, quote)."""
     spans = []
     start, quote, position = 0, "", 0
@@ -144,7 +144,7 @@ def render(template: str, values: Mapping[str, str | Matcher]) -> str:
     >>> print(render('up{pod=~"${name}-.+"}', {"name": "a.b"}))
     up{pod=~"a\\.b-.+"}
     """
-    spans = _quote_spans(template)
+    spans = quote_spans(template)
 
     def fill(found: re.Match[str]) -> str:
         name = found.group(1)
@@ -220,7 +220,7 @@ def rate_window(query: str) -> float | None:
     >>> rate_window('sum(rate(http_requests_total{path="[9h]"}[1m])) / sum(rate(x[5m:15s]))')
     300.0
     """
-    spans = _quote_spans(query)
+    spans = quote_spans(query)
     selectors = re.finditer(r"\[\s*((?:\d+(?:ms|s|m|h|d|w|y))+)\s*(?::[^\]]*)?\]", query)
     outside = (found for found in selectors if not any(start <= found.start() < end for start, end, _ in spans))
     return max((seconds(found.group(1)) for found in outside), default=None)
@@ -236,7 +236,7 @@ def matcher_labels(matchers: Iterable[str]) -> AbstractSet[str]:
     """
     names: set[str] = set()
     for text in matchers:
-        spans = _quote_spans(text)
+        spans = quote_spans(text)
         outside = "".join(char if not any(s <= i < e for s, e, _ in spans) else " " for i, char in enumerate(text))
         names.update(name for name in _BARE_NAME.findall(outside))
     return names

@@ -88,7 +88,7 @@ def decide(
     outcome, score, reason = _rule(weighed, config, traffic, source_trouble)
     return Verdict(
         outcome=outcome,
-        score=_agree(round(score, 2), outcome, config.score),
+        score=agree(round(score, 2), outcome, config.score),
         reason=reason,
         judge=config.judge,
         results=weighed,
@@ -97,7 +97,7 @@ def decide(
     )
 
 
-def _agree(score: float, outcome: Outcome, thresholds: ScoreThresholds) -> float:
+def agree(score: float, outcome: Outcome, thresholds: ScoreThresholds) -> float:
     """Keep a score that is not a verdict's own out of the pass and fail ranges."""
     if outcome not in {Outcome.INCONCLUSIVE, Outcome.ERROR}:
         return score
@@ -109,7 +109,7 @@ def _rule(
     results: tuple[MetricResult, ...], config: CanaryConfig, traffic: Traffic | None, source_trouble: str
 ) -> tuple[Outcome, float, str]:
     shares = _shares(results)
-    few = _too_little_traffic(config, traffic)
+    few = too_little_traffic(config, traffic)
     if few:
         return Outcome.INCONCLUSIVE, shares.score, few
     critical = next((r for r in results if r.critical and r.classification.regressed), None)
@@ -163,7 +163,8 @@ def _not_decided(results: tuple[MetricResult, ...], shares: _Shares, source_trou
     return None
 
 
-def _too_little_traffic(config: CanaryConfig, traffic: Traffic | None) -> str:
+def too_little_traffic(config: CanaryConfig, traffic: Traffic | None) -> str:
+    """Say that there were fewer requests than the config asks for, or nothing."""
     if config.traffic is None:
         return ""
     if traffic is None or traffic.problem:

@@ -20,6 +20,7 @@ from judge import __version__
 from judge.errors import ArchiveError, ConfigError, JudgeError, RequestError, SourceError, VerdictNotFound
 from judge.frontends import signals
 from judge.frontends.ids import new_id
+from judge.frontends.kayenta import kayenta_doors
 from judge.frontends.openapi import openapi
 from judge.service import Service
 from judge.wire.answer import answer
@@ -49,6 +50,10 @@ def create_app(service: Service, *, clock: Callable[[], float] = time.time) -> F
     _add_verdicts(app, service)
     _add_health(app, service)
     _add_errors(app)
+    executions = service.executions(clock=clock, new_id=lambda: new_id(clock()))
+    if executions is not None:
+        app.register_blueprint(kayenta_doors(executions, configs=service.kayenta_configs, clock=clock, new_id=lambda: new_id(clock())))
+        app.extensions["judge-executions"] = executions
     return app
 
 

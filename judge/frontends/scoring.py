@@ -14,9 +14,8 @@ from typing import Any
 import click
 
 from judge.analysis import Analysis
-from judge.core.canary import judge_canary
+from judge.core.canary import JUDGES, judge_canary
 from judge.core.config import CanaryConfig, LooksConfig, ScoreThresholds
-from judge.core.methods import METHODS
 from judge.core.model import Window
 from judge.errors import ConfigError, DumpError, Fault, nearest
 from judge.frontends.printing import STATUS, line, show, worst
@@ -48,9 +47,9 @@ def score_dumps(paths: Sequence[Path], *, config_path: Path | None, judge_name: 
     JSON Lines it has a line of its own too; the others are judged all the same.
     """
     config = None if config_path is None else load_config(config_path)
-    if judge_name and judge_name not in METHODS:
+    if judge_name and judge_name not in JUDGES:
         raise ConfigError(
-            [Fault(path="--judge", message=f"unknown judge {judge_name!r}{nearest(judge_name, METHODS)}", allowed=tuple(METHODS))]
+            [Fault(path="--judge", message=f"unknown judge {judge_name!r}{nearest(judge_name, JUDGES)}", allowed=tuple(JUDGES))]
         )
     statuses: set[int] = set()
     count = 0
@@ -150,7 +149,7 @@ def score_canary(dump: Dump, config: CanaryConfig | None = None, judge_name: str
         warnings.append("the dump does not say how many requests there were, so the minimum was not checked")
         chosen = replace(chosen, traffic=None)
     window = _window(dump, chosen)
-    verdict = judge_canary(chosen, pairs, traffic=dump.traffic, warnings=warnings)
+    verdict = judge_canary(chosen, pairs, traffic=dump.traffic, window=window, warnings=warnings)
     request = Request(
         config=chosen.name,
         baseline=dump.args.get("baseline", ""),

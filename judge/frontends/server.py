@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,8 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
         "errorlog": "-",
         "loglevel": "warning",
         "child_exit": _forget_worker,
+        "post_fork": _start_working,
+        "worker_exit": _stop_working,
     }
     try:
         _Server(create_app(service), options).run()
@@ -92,6 +95,23 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
         # A worker leaves through here too; the folder is the master's.
         if os.getpid() == master:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+_stop = threading.Event()
+
+
+def _start_working(server: Any, worker: Any) -> None:
+    """Each worker process works on Kayenta's executions too, beside the requests it answers."""
+    del worker
+    executions = server.app.wsgi().extensions.get("judge-executions")
+    if executions is not None:
+        threading.Thread(target=executions.run, args=(_stop,), name="executions", daemon=True).start()
+
+
+def _stop_working(server: Any, worker: Any) -> None:
+    """Take no more work; what was begun is taken over when its claim runs out."""
+    del server, worker
+    _stop.set()
 
 
 def _forget_worker(server: Any, worker: Any) -> None:

@@ -25,7 +25,8 @@ class Query:
     and `side` (``baseline``, ``canary``) say what it is for; `scope` is the side's
     scope value (a pod-template hash), `against` the other side's; `text` is PromQL with everything filled in.
     `start` and `end` are unix seconds on whole multiples of `step`; an `instant`
-    query is asked at `end` only.
+    query is asked at `end` only. `verbatim` keeps every value the source gives, NaN and
+    repetitions too, as Kayenta does.
     """
 
     metric: str
@@ -38,6 +39,7 @@ class Query:
     end: float
     step: float
     instant: bool = False
+    verbatim: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -55,6 +55,7 @@ class _Question:
     end: float
     step: float
     instant: bool
+    verbatim: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +108,7 @@ class PrometheusSource:
         pool = self._ready()
         asked: dict[_Question, list[_Part] | QueryRejected] = {}
         for query in queries:
-            question = _Question(query.text, query.start, query.end, query.step, query.instant)
+            question = _Question(query.text, query.start, query.end, query.step, query.instant, query.verbatim)
             if question not in asked:
                 try:
                     spans = self._spans(question)
@@ -123,7 +124,7 @@ class PrometheusSource:
         found = {question: self._gather(question, those) for question, those in asked.items()}
         answers = []
         for query in queries:
-            what = found[_Question(query.text, query.start, query.end, query.step, query.instant)]
+            what = found[_Question(query.text, query.start, query.end, query.step, query.instant, query.verbatim)]
             answers.append(Answer(query=query, series=what.series, warnings=what.warnings, problem=what.problem))
         return answers
 
@@ -255,6 +256,8 @@ class PrometheusSource:
 
     def _samples(self, question: _Question, series: Sequence[Series]) -> tuple[tuple[Series, ...], list[str]]:
         """Take out what is no sample, and say so."""
+        if question.verbatim:
+            return tuple(series), []
         kept: list[Series] = []
         nothing: list[Series] = []
         dropped: list[Floats] = []

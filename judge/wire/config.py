@@ -10,12 +10,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from judge.core.canary import JUDGES
 from judge.core.config import ArgConfig, CanaryConfig, Limit, LooksConfig, MetricConfig, ScoreThresholds, TrafficConfig, WindowConfig
-from judge.core.methods import METHODS
+from judge.core.kayenta.adapter import is_kayenta_document
 from judge.errors import ConfigError, Fault
 from judge.wire.config_document import DEFAULT_JUDGE, ArgDocument, ConfigDocument, MetricDocument
 from judge.wire.config_rules import faults_between, margins
 from judge.wire.documents import read, validate, without_faulty
+from judge.wire.kayenta_config import parse_kayenta_config
 from judge.wire.strict import dumps
 
 SETTINGS_FILE = "server.yaml"
@@ -29,8 +31,9 @@ def parse_config(document: Any, *, where: str) -> CanaryConfig:
     ConfigError
         All faults at once, each with its dotted path.
     """
-    if isinstance(document, Mapping) and ("classifier" in document or "configVersion" in document):
-        raise ConfigError("this is a Kayenta canary config; this version reads judge's own form only", where=where)
+    if is_kayenta_document(document):
+        kept = json.loads(dumps(document))
+        return parse_kayenta_config(kept, where=where, digest=hashlib.sha256(dumps(kept).encode()).hexdigest())
     read_document = _read_document(document, where)
     scopes = dict(read_document.scopes)
     scope = read_document.scope
@@ -155,7 +158,7 @@ def config_schema() -> dict[str, Any]:
     schema = ConfigDocument.model_json_schema(by_alias=True)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "judge canary config"
-    schema["properties"]["judge"]["enum"] = sorted(METHODS)
+    schema["properties"]["judge"]["enum"] = sorted(JUDGES)
     return schema
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from judge.core.canary import JUDGES
 from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, NOTICE, TOLERANCE, Margin
-from judge.core.methods import METHODS
 from judge.core.scope import BUILT_IN, placeholders, resolve_defaults
 from judge.errors import ConfigError, Fault, nearest
 from judge.wire.config_document import ArgDocument, ConfigDocument, MetricDocument
@@ -26,9 +26,9 @@ def margins(metric: MetricDocument) -> tuple[Margin, Margin]:
 
 def faults_between(document: ConfigDocument) -> Iterator[Fault]:
     """What no single field can tell."""
-    if document.judge not in METHODS:
+    if document.judge not in JUDGES:
         yield Fault(
-            path="judge", message=f"unknown judge {document.judge!r}{nearest(document.judge, METHODS)}", allowed=tuple(sorted(METHODS))
+            path="judge", message=f"unknown judge {document.judge!r}{nearest(document.judge, JUDGES)}", allowed=tuple(sorted(JUDGES))
         )
     window = document.window
     if window.step < 1 or not float(window.step).is_integer():

@@ -50,6 +50,8 @@ def test_description_names_every_route():
     described = set(openapi()["paths"])
     app = create_app(Service(Settings(config_dir=DEMO), open_archive("none")))
 
-    routes = {rule.rule.replace("<verdict_id>", "{id}") for rule in app.url_map.iter_rules()}
+    # Kayenta's own API is described by Kayenta.
+    ours = [rule for rule in app.url_map.iter_rules() if not rule.endpoint.startswith("kayenta.")]
+    routes = {rule.rule.replace("<verdict_id>", "{id}") for rule in ours}
 
     assert routes == described

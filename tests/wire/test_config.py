@@ -138,7 +138,7 @@ score: {pass: 50, marginal: 75}
     }
     assert "did you mean 'direction'" in found["metrics.0.directon"].message
     assert "direction" in found["metrics.0.directon"].allowed
-    assert found["judge"].allowed == ("mann-whitney",)
+    assert found["judge"].allowed == ("kayenta", "mann-whitney", "sequential")
     assert "a -> b -> a" in found["args.a.default"].message
 
 
@@ -203,7 +203,9 @@ def test_what_is_accepted_cannot_be_what_must_not_slip_through():
             id="aliases that multiply",
         ),
         pytest.param("name: !!python/object/apply:os.system [ls]\n", "not YAML", id="a tag that would run something"),
-        pytest.param("name: kayenta\nclassifier: {}\nmetrics: []\n", "Kayenta canary config", id="Kayenta's form"),
+        pytest.param(
+            "name: kayenta\nclassifier: {}\nmetrics: []\n", "metrics: must be a list of metrics", id="Kayenta's form without metrics"
+        ),
     ],
 )
 def test_documents_that_cannot_be_read(text, message):

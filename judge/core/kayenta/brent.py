@@ -1,8 +1,7 @@
 """Brent's root finder as Kayenta calls it: same steps, same floats, same absolute tolerance.
 
-The function must be an object of this module's making: it is evaluated at the
-very points Kayenta evaluates, so the root agrees with Kayenta's bit for bit
-wherever the function does.
+It evaluates its function at the very points Kayenta evaluates, so where the
+function agrees with Kayenta's bit for bit, the root does.
 
 References
 ----------
@@ -26,7 +25,9 @@ _HALF = TOLERANCE / 2
 _TWICE = 2 * EPSILON
 
 
-def brent(statistic: Callable[[float], float], target: float, a: float, b: float, *, at_a: float, at_b: float) -> float:  # noqa: C901
+def brent(  # noqa: PLR0912 - Brent's steps in one place, as they are compared with Kayenta's
+    statistic: Callable[[float], float], target: float, a: float, b: float, *, at_a: float, at_b: float
+) -> float:
     """Find where `statistic` meets `target` between a and b.
 
     Parameters

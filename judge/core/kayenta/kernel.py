@@ -1,67 +1,44 @@
-r"""Kayenta's rank interval, bit for bit, without ranking anything twice.
+r"""Kayenta's rank interval, bit for bit, without ranking everything at every step.
 
-Kayenta asks of a shift :math:`\mu`: rank the samples :math:`x - \mu` among y, take
-the rank sum's deviation from its expectation in standard deviations, and find
-with Brent's method where that is z, -z and 0. Both ingredients of the statistic
-are exact in a double: twice the number of pairs with :math:`x - \mu > y`, ties
-half, and the tie sum. So any correct way of counting gives the same float, and
-Brent, who sees nothing else, takes the same path.
+Kayenta asks of a shift :math:`\mu`: rank the samples :math:`x - \mu` among y, and take the
+rank sum's deviation from its expectation in standard deviations; then finds with
+Brent's method where that is z, -z and 0. The deviation is made of two exact
+numbers: the pairs with :math:`x - \mu > y`, ties half, and the tie sum. So any
+correct way of counting gives the same float, and Brent, who sees nothing else,
+takes the same path. How the pairs are counted is in `probing`.
 
-Three ways of counting:
-
-* few pairs: sort all differences x - y once, and look each probe up;
-* many: look the sorted :math:`x - \mu` up in the sorted y, probe by probe;
-* infinities, negative zeros, overflow: rank on integers that sort as Kayenta sorts.
-
-The first two compare :math:`x - y` with :math:`\mu` where Kayenta compares the
-rounded :math:`x - \mu` with y, so a probe within `_GUARD` roundings of a difference
-is counted as Kayenta counts.
+Brent stops within 1e-4 of the root, in the unit of the data, on either side; his
+interval is therefore no statistic of tiny values, and its ends may even lie the
+wrong way round. `exact` has the interval without a solver.
 """
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_left
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from judge.core.kayenta.brent import EPSILON, brent
+from judge.core.kayenta.brent import brent
+from judge.core.kayenta.counting import LARGEST, AllTied, Side, Statistic, by_ranking, has_negative_zero
+from judge.core.kayenta.probing import Lookup
 from judge.core.model import Floats
+
+__all__ = ["AllTied", "Interval", "Z", "rank_interval"]
 
 Z = 2.326347874040841
 """Kayenta's 98 %: commons-math's quantile, one unit of the last place above the standard library's."""
 
-PAIRS_TO_SORT = 12_000
-"""Up to this many pairs of distinct values their differences are sorted; above, each probe is counted."""
-
-LONG = 600
-"""From this many distinct values np.interp, which goes along the sorted values, beats a binary search for each."""
-
-_GUARD = 8 * EPSILON
-_LARGEST = 1e290
-_SMALLEST_GAP = 1e-290
+PAIRS_TO_SORT = 16_000
+"""Up to so many pairs of distinct values, sorting all differences is quicker than counting probe by probe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """The shift of x over y with its 98 % interval, in the unit of the data; an end may lie above the other."""
+    """The shift of x over y with its 98 % interval, in the unit of the data."""
 
     lower: float
     upper: float
     estimate: float
-
-
-class AllTied(ArithmeticError):
-    """Every observation ties with every other at some probe: there is no interval."""
-
-    def __init__(self) -> None:
-        super().__init__("cannot compute confidence interval when all observations are tied")
-
-
-Statistic = Callable[[float], float]
 
 
 def rank_interval(x: Floats, y: Floats) -> Interval:
@@ -70,12 +47,12 @@ def rank_interval(x: Floats, y: Floats) -> Interval:
     Parameters
     ----------
     x, y : array of shape (n,) and (m,)
-        The canary's and the baseline's samples: at least one each, no NaN.
+        The canary's and the baseline's samples: at least one each. NaN ranks as infinity.
 
     Raises
     ------
     AllTied
-        Where Kayenta throws that all observations are tied.
+        Where Kayenta throws because all observations are tied.
 
     Examples
     --------
@@ -83,17 +60,51 @@ def rank_interval(x: Floats, y: Floats) -> Interval:
     Interval(lower=-6.999992458676531, upper=8.999992458676534, estimate=1.0)
     """
     xs, ys = np.sort(x), np.sort(y)
-    statistic, low, high, at_low, at_high = _prepare(x, y, xs, ys)
+    if not (_ordinary(xs) and _ordinary(ys)):
+        return _ranked_interval(x, y)
+    lookup = Lookup(Side.of(xs), Side.of(ys))
+    at_low, at_high = lookup.ends()
+    if len(lookup.x.values) * len(lookup.y.values) <= PAIRS_TO_SORT:
+        statistic = lookup.all_sorted()
+        return _solve(statistic, statistic, statistic, lookup.low, lookup.high, at_low, at_high)
+    return _solve(lookup.near(Z), lookup.near(-Z), lookup.near(0.0), lookup.low, lookup.high, at_low, at_high)
+
+
+def _ordinary(ordered: Floats) -> bool:
+    """Tell whether sorted values are finite, of sizes whose differences are too, and hold no -0.0."""
+    # NaN sorts last and is under no limit.
+    return bool(ordered[0] >= -LARGEST and ordered[-1] <= LARGEST) and not has_negative_zero(ordered)
+
+
+def _ranked_interval(x: Floats, y: Floats) -> Interval:
+    """Count by ranking at every probe: for infinities, -0.0 and differences that overflow."""
+    statistic = by_ranking(x, y)
+    (smallest_x, largest_x), (smallest_y, largest_y) = _extremes(x), _extremes(y)
+    low, high = smallest_x - largest_y, largest_x - smallest_y
+    return _solve(statistic, statistic, statistic, low, high, statistic(low), statistic(high))
+
+
+def _extremes(values: Floats) -> tuple[float, float]:
+    """Give Kayenta's minimum and maximum: of 0.0 and -0.0 the first, and beside a NaN whatever follows it."""
+    smallest = largest = float(values[0])
+    for value in values.tolist()[1:]:
+        smallest = smallest if smallest <= value else value  # noqa: FURB136 - min() would drop a NaN
+        largest = largest if largest >= value else value  # noqa: FURB136
+    return smallest, largest
+
+
+def _solve(
+    for_lower: Statistic, for_upper: Statistic, for_estimate: Statistic, low: float, high: float, at_low: float, at_high: float
+) -> Interval:
+    def end(statistic: Statistic, target: float) -> float:
+        if at_low - target <= 0:
+            return low
+        if at_high - target >= 0:
+            return high
+        return brent(statistic, target, low, high, at_a=at_low, at_b=at_high)
+
     return Interval(
-        lower=_end(statistic, Z, low, high, at_low=at_low, at_high=at_high),
-        upper=_end(statistic, -Z, low, high, at_low=at_low, at_high=at_high),
-        estimate=brent(statistic, 0.0, low, high, at_a=at_low, at_b=at_high),
+        lower=end(for_lower, Z),
+        upper=end(for_upper, -Z),
+        estimate=brent(for_estimate, 0.0, low, high, at_a=at_low, at_b=at_high),
     )
-
-
-def _end(statistic: Statistic, target: float, low: float, high: float, *, at_low: float, at_high: float) -> float:
-    if at_low - target <= 0:
-        return low
-    if at_high - target >= 0:
-        return high
-    return brent(statistic, target, low, high, at_a=at_low, at_b=at_high)

@@ -1,0 +1,203 @@
+"""What Kayenta's API keeps: canary configs, metric set pair lists, and executions that any replica may work on.
+
+An execution is claimed before it is worked on: the claim carries a token and a time
+after which another may take over. Only the holder of the newest claim can write a
+result, so an execution that two workers took has one result all the same.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from judge.archive.database import Database, clean_text, insert_or_ignore
+from judge.archive.model import kayenta_configs, kayenta_executions, kayenta_pair_lists
+from judge.errors import ArchiveError, VerdictNotFound
+
+WAITING = "not_started"
+RUNNING = "running"
+OVER = ("succeeded", "terminal", "canceled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One execution: `document` holds its request, what it found so far, and its result."""
+
+    id: str
+    kind: str
+    application: str
+    status: str
+    created_at: float
+    claim: str | None
+    document: Mapping[str, Any]
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing will change any more."""
+        return self.status in OVER
+
+
+class KayentaStore:
+    """Configs, pair lists and executions in one database; every method raises `ArchiveError` in trouble."""
+
+    def __init__(self, database: Database) -> None:
+        """Use a database that the archive has opened."""
+        self._database = database
+
+    def add_config(self, id: str, document: Mapping[str, Any], *, now: float) -> bool:
+        """Keep a new config; False where the id is taken."""
+        values = {"id": clean_text(id), "name": clean_text(document.get("name")) or "", "updated_at": now, "document": _pack(document)}
+        with self._database.transaction(write=True) as connection:
+            return bool(connection.execute(insert_or_ignore(connection, kayenta_configs, values, key="id")).rowcount)
+
+    def put_config(self, id: str, document: Mapping[str, Any], *, now: float) -> bool:
+        """Replace a config; False where there is none."""
+        statement = sa.update(kayenta_configs).where(kayenta_configs.c.id == clean_text(id))
+        values = {"name": clean_text(document.get("name")) or "", "updated_at": now, "document": _pack(document)}
+        with self._database.transaction(write=True) as connection:
+            return bool(connection.execute(statement.values(values)).rowcount)
+
+    def drop_config(self, id: str) -> bool:
+        """Delete a config; False where there is none."""
+        with self._database.transaction(write=True) as connection:
+            return bool(connection.execute(sa.delete(kayenta_configs).where(kayenta_configs.c.id == clean_text(id))).rowcount)
+
+    def config(self, id: str) -> dict[str, Any] | None:
+        """Read a config."""
+        found: dict[str, Any] | None = self._document(sa.select(kayenta_configs.c.document).where(kayenta_configs.c.id == clean_text(id)))
+        return found
+
+    def configs(self) -> list[tuple[str, float, dict[str, Any]]]:
+        """Read every config: id, when it was last written, document."""
+        statement = sa.select(kayenta_configs.c.id, kayenta_configs.c.updated_at, kayenta_configs.c.document).order_by(
+            kayenta_configs.c.name
+        )
+        with self._database.transaction() as connection:
+            rows = connection.execute(statement).all()
+        return [(row.id, row.updated_at, _unpack(row.document)) for row in rows]
+
+    def keep_pairs(self, id: str, document: list[Any], *, now: float) -> None:
+        """Keep a metric set pair list."""
+        values = {"id": clean_text(id), "created_at": now, "document": _pack(document)}
+        with self._database.transaction(write=True) as connection:
+            connection.execute(insert_or_ignore(connection, kayenta_pair_lists, values, key="id"))
+
+    def pairs(self, id: str) -> list[Any] | None:
+        """Read a metric set pair list."""
+        found: list[Any] | None = self._document(sa.select(kayenta_pair_lists.c.document).where(kayenta_pair_lists.c.id == clean_text(id)))
+        return found
+
+    def accept(self, execution: Execution, *, due_at: float) -> None:
+        """Keep a new execution; once this returns it is not lost."""
+        values = {
+            "id": execution.id,
+            "kind": execution.kind,
+            "application": clean_text(execution.application) or "",
+            "status": WAITING,
+            "created_at": execution.created_at,
+            "due_at": due_at,
+            "document": _pack(execution.document),
+        }
+        with self._database.transaction(write=True) as connection:
+            connection.execute(sa.insert(kayenta_executions).values(values))
+
+    def claim(self, token: str, *, now: float, until: float) -> Execution | None:
+        """Take the execution that has been due for longest; None where nothing is due.
+
+        Until `until` no other worker will take it.
+        """
+        table = kayenta_executions.c
+        due = (
+            sa.select(kayenta_executions).where(table.status.in_([WAITING, RUNNING]), table.due_at <= now).order_by(table.due_at, table.id)
+        )
+        with self._database.transaction() as connection:
+            # Most looks find nothing: they need not wait for a writer.
+            if connection.execute(due.limit(1)).first() is None:
+                return None
+        with self._database.transaction(write=True) as connection:
+            row = connection.execute(due.limit(1).with_for_update(skip_locked=True)).first()
+            if row is None:
+                return None
+            changed = {"status": RUNNING, "claim": token, "due_at": until}
+            connection.execute(sa.update(kayenta_executions).where(table.id == row.id).values(changed))
+        return Execution(
+            id=row.id,
+            kind=row.kind,
+            application=row.application,
+            status=RUNNING,
+            created_at=row.created_at,
+            claim=token,
+            document=_unpack(row.document),
+        )
+
+    def write(self, execution: Execution, document: Mapping[str, Any], *, status: str, due_at: float) -> bool:
+        """Write what a claimed execution came to; False where another has taken it over or it was cancelled."""
+        table = kayenta_executions.c
+        mine = sa.update(kayenta_executions).where(table.id == execution.id, table.claim == execution.claim, table.status == RUNNING)
+        with self._database.transaction(write=True) as connection:
+            values = {"status": status, "document": _pack(document), "due_at": due_at, "claim": None}
+            return bool(connection.execute(mine.values(values)).rowcount)
+
+    def cancel(self, id: str) -> bool:
+        """Cancel an execution that is not over; False where there is none."""
+        table = kayenta_executions.c
+        running = sa.update(kayenta_executions).where(table.id == clean_text(id), table.status.in_([WAITING, RUNNING]))
+        with self._database.transaction(write=True) as connection:
+            return bool(connection.execute(running.values(status="canceled", claim=None)).rowcount)
+
+    def execution(self, id: str) -> Execution:
+        """Read an execution.
+
+        Raises
+        ------
+        VerdictNotFound
+            Where there is none.
+        """
+        with self._database.transaction() as connection:
+            row = connection.execute(sa.select(kayenta_executions).where(kayenta_executions.c.id == clean_text(id))).first()
+        if row is None:
+            raise VerdictNotFound(f"no execution has the id {id!r}")
+        return _execution(row)
+
+    def executions(self, application: str, *, limit: int, page: int, statuses: tuple[str, ...] = ()) -> list[Execution]:
+        """List an application's executions, newest first; `page` counts from 1."""
+        table = kayenta_executions.c
+        statement = sa.select(kayenta_executions).where(table.application == clean_text(application), table.kind == "canary")
+        if statuses:
+            statement = statement.where(table.status.in_(statuses))
+        statement = statement.order_by(table.created_at.desc(), table.id.desc()).limit(limit).offset((page - 1) * limit)
+        with self._database.transaction() as connection:
+            return [_execution(row) for row in connection.execute(statement).all()]
+
+    def _document(self, statement: sa.Select[Any]) -> Any:
+        with self._database.transaction() as connection:
+            blob = connection.scalar(statement)
+        return None if blob is None else _unpack(blob)
+
+
+def _execution(row: Any) -> Execution:
+    return Execution(
+        id=row.id,
+        kind=row.kind,
+        application=row.application,
+        status=row.status,
+        created_at=row.created_at,
+        claim=row.claim,
+        document=_unpack(row.document),
+    )
+
+
+def _pack(document: Any) -> bytes:
+    return zlib.compress(json.dumps(document, allow_nan=False, separators=(",", ":")).encode("ascii"))
+
+
+def _unpack(blob: bytes) -> Any:
+    try:
+        return json.loads(zlib.decompress(blob))
+    except (zlib.error, ValueError) as error:
+        raise ArchiveError(f"a document of the archive is damaged: {error}") from error

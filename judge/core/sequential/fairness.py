@@ -1,0 +1,2 @@
+def warnings(config, pairs, window, look):
+    return ()

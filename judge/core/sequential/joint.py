@@ -1,0 +1,84 @@
+"""All metrics taken together: many that are each a little worse, none of them enough to tell alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from judge.core.config import Direction, MetricConfig
+from judge.core.model import Floats
+from judge.core.sequential.evidence import Evidence, on_scale
+from judge.core.sequential.settings import SequentialSettings
+from judge.core.statistics.dependence import batch_length, batch_means, mean_of, winsorise
+
+FEWEST_METRICS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joint:
+    """The mean change of `metrics` metrics in their bad directions, in units of what each tolerates.
+
+    `p_noted` is against half of what is tolerated, `p_beyond` against all of it.
+    """
+
+    metrics: int
+    mean: float
+    change: float
+    worse: int
+    p_noted: float
+    p_beyond: float
+
+
+def together(parts: Sequence[tuple[Evidence, MetricConfig]], settings: SequentialSettings) -> Joint | None:
+    """Average the paired differences of all metrics time by time; None where fewer than three can be averaged.
+
+    What the metrics share stays in the average, so their correlation needs no assumption.
+    """
+    rows: list[Floats] = []
+    times: list[Floats] = []
+    changes, stride = [], 1
+    for evidence, metric in parts:
+        if not evidence.paired or evidence.counted or metric.direction is Direction.EITHER or len(evidence.t) < 10:
+            continue
+        scaled = on_scale(evidence, metric)
+        sign, tolerated = (1, scaled.tolerance[0]) if metric.direction is Direction.INCREASE else (-1, scaled.tolerance[1])
+        if not scaled.logarithmic or not 0 < tolerated < np.inf:
+            continue
+        d = sign * winsorise(scaled.canary - scaled.baseline)
+        rows.append(d / tolerated)
+        times.append(evidence.t)
+        changes.append(float(d.mean()))
+        stride = max(stride, evidence.stride)
+    if len(rows) < FEWEST_METRICS:
+        return None
+    average = _at_common_times(rows, times)
+    length = batch_length(len(average), stride=stride, most=settings.most_batches)
+    if len(average) < 10 or len(average) // length < settings.min_batches:
+        return None
+    found = mean_of(batch_means(average, length=length))
+    if found.effective < settings.min_effective:
+        return None
+    return Joint(
+        metrics=len(rows),
+        mean=found.mean,
+        change=float(np.expm1(np.mean(changes))),
+        worse=sum(change > 0 for change in changes),
+        p_noted=found.below(settings.joint_accepted),
+        p_beyond=found.below(1.0),
+    )
+
+
+def _at_common_times(rows: Sequence[Floats], times: Sequence[Floats]) -> Floats:
+    first = times[0]
+    if all(len(t) == len(first) and (t is first or bool((t == first).all())) for t in times):
+        mean: Floats = np.mean(np.stack(rows), axis=0)
+        return mean
+    common = first
+    for t in times[1:]:
+        common = np.intersect1d(common, t, assume_unique=True)
+    if not len(common):
+        return np.empty(0)
+    mean = np.mean(np.stack([row[np.searchsorted(t, common)] for row, t in zip(rows, times, strict=True)]), axis=0)
+    return mean

@@ -1,0 +1,78 @@
+"""Shifts of level: is the canary's usual value further from the baseline's than is tolerated?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from judge.core.model import Floats
+from judge.core.sequential.evidence import Evidence, Scaled
+from judge.core.sequential.settings import SequentialSettings
+from judge.core.statistics.dependence import (
+    Posterior,
+    batch_length,
+    batch_means,
+    difference_of,
+    mean_of,
+    winsorise,
+)
+
+FEWEST = 10
+"""Samples a side that a paired comparison needs, whatever their dependence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shift:
+    """The difference canary minus baseline on its scale; `posterior` is None where there is too little to tell."""
+
+    posterior: Posterior | None
+    batches: int
+    lacking: str = ""
+
+
+def shift(
+    evidence: Evidence, scaled: Scaled, settings: SequentialSettings, *, last: float = 1.0, first: float = 0.0, fewest: int = FEWEST
+) -> Shift:
+    """Estimate the shift over part of the canary's window.
+
+    Parameters
+    ----------
+    last, first : float
+        The part: from `first` to `last` of its samples, as shares.
+    fewest : int
+        Samples needed on the canary's side (both sides where paired).
+    """
+    x, y = scaled.canary, scaled.baseline
+    n = len(x)
+    begin, end = int(n * first), int(round(n * last))
+    x = x[begin:end]
+    if evidence.paired:
+        return _paired(x - y[begin:end], evidence.stride, settings, fewest)
+    return _unpaired(x, y, evidence.stride, settings, fewest)
+
+
+def _paired(d: Floats, stride: int, settings: SequentialSettings, fewest: int) -> Shift:
+    n = len(d)
+    length = batch_length(n, stride=stride, most=settings.most_batches)
+    batches = n // length
+    needed = min(settings.min_batches, fewest)
+    if n < fewest or batches < needed:
+        return Shift(posterior=None, batches=batches, lacking=_lacking(n, fewest, batches, needed, stride))
+    return Shift(posterior=mean_of(batch_means(winsorise(d), length=length)), batches=batches)
+
+
+def _unpaired(x: Floats, y: Floats, stride: int, settings: SequentialSettings, fewest: int) -> Shift:
+    lengths = [batch_length(len(values), stride=stride, most=settings.most_batches) for values in (x, y)]
+    batches = [len(values) // length for values, length in zip((x, y), lengths, strict=True)]
+    few, many = sorted(batches)
+    if few < 3 or few + many < 15:
+        needed = 3 if many >= 12 else settings.min_batches
+        n = min(len(x), len(y))
+        return Shift(posterior=None, batches=few, lacking=_lacking(n, needed, few, needed, stride))
+    means = [batch_means(winsorise(values), length=length) for values, length in zip((x, y), lengths, strict=True)]
+    return Shift(posterior=difference_of(means[0], means[1]), batches=few)
+
+
+def _lacking(n: int, fewest: int, batches: int, needed: int, stride: int) -> str:
+    if stride > 1 and n >= fewest:
+        return f"{n} samples that overlap are {batches} independent ones, {needed} are needed"
+    return f"{n} samples, {fewest} are needed"

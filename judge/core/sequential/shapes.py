@@ -1,0 +1,122 @@
+"""Tail and spread: the level is the same, yet the canary has spikes, or swings more widely."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from judge.core.model import Floats, Mask
+from judge.core.sequential.evidence import Evidence, Scaled
+from judge.core.sequential.settings import SequentialSettings
+from judge.core.statistics.dependence import batch_length, batch_means, difference_of, mean_of, robust_scale, winsorise
+from judge.core.statistics.tails import at_least, clusters, residuals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tail:
+    """Samples that stand out on each side, by more than `reach` on the scale; `p` of so many by chance."""
+
+    p: float = 1.0
+    canary: int = 0
+    baseline: int = 0
+    n_canary: int = 0
+    n_baseline: int = 0
+    largest: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Mean deviation of both sides from their surroundings, on the scale; `p` against the accepted ratio."""
+
+    p: float = 1.0
+    canary: float = 0.0
+    baseline: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shapes:
+    """What was found besides the level."""
+
+    tail: Tail = Tail()
+    spread: Spread = Spread()
+
+
+def shapes(evidence: Evidence, scaled: Scaled, settings: SequentialSettings, *, upward: bool, downward: bool) -> Shapes:
+    """Look for spikes in the bad direction and for a wider spread; nothing is found in few samples."""
+    x, y = scaled.canary[:: evidence.stride], scaled.baseline[:: evidence.stride]
+    if min(len(x), len(y)) < settings.min_shape_samples:
+        return Shapes()
+    r, s = residuals(x), residuals(y)
+    size_r, size_s = np.abs(r), np.abs(s)
+    return Shapes(
+        tail=_tail(x, y, r, s, evidence, scaled, settings, upward=upward, downward=downward),
+        spread=_spread(size_r, size_s, evidence, scaled, settings),
+    )
+
+
+def _tail(  # noqa: PLR0913 - both sides, raw and residual
+    x: Floats,
+    y: Floats,
+    r: Floats,
+    s: Floats,
+    evidence: Evidence,
+    scaled: Scaled,
+    settings: SequentialSettings,
+    *,
+    upward: bool,
+    downward: bool,
+) -> Tail:
+    own = _noise(s)
+    least = settings.spike_notices * min(scaled.notice)
+    if evidence.paired:
+        d = residuals(x - y)
+        scale = _noise(d)
+        if scale <= own:
+            # What both sides share is larger than what each has alone: spikes are sought in the difference.
+            reach = max(settings.spike_deviations * scale, least)
+            return _compare(d > reach, d < -reach, np.abs(d), upward=upward, downward=downward, settings=settings)
+    reach = max(settings.spike_deviations * own, least)
+    if reach <= 0:
+        return Tail()
+    up = _compare(r > reach, s > reach, np.abs(r), upward=True, downward=False, settings=settings) if upward else Tail()
+    down = _compare(r < -reach, s < -reach, np.abs(r), upward=True, downward=False, settings=settings) if downward else Tail()
+    return min(up, down, key=lambda tail: tail.p)
+
+
+def _noise(r: Floats) -> float:
+    """Standard deviation that a few spikes do not move; rounded values, most of them equal, still have one."""
+    return max(robust_scale(r)[1], 1.25 * float(np.abs(winsorise(r)).mean()))
+
+
+def _compare(hits: Mask, other: Mask, sizes: Floats, *, upward: bool, downward: bool, settings: SequentialSettings) -> Tail:
+    candidates = []
+    if upward:
+        candidates.append((hits, other))
+    if downward:
+        candidates.append((other, hits))
+    found = Tail()
+    for mine, theirs in candidates:
+        count, against = int(mine.sum()), int(theirs.sum())
+        # One long incident is one event, however many samples it covers.
+        if count < 3 or clusters(mine) < 2:
+            continue
+        p = min(1.0, at_least(count, len(mine), against, len(theirs), rarity=settings.spike_rarity) * len(candidates))
+        if p < found.p:
+            found = Tail(p=p, canary=count, baseline=against, n_canary=len(mine), n_baseline=len(theirs), largest=float(sizes[mine].max()))
+    return found
+
+
+def _spread(size_r: Floats, size_s: Floats, evidence: Evidence, scaled: Scaled, settings: SequentialSettings) -> Spread:
+    canary, baseline = float(size_r.mean()), float(size_s.mean())
+    if canary - baseline <= min(scaled.tolerance) or canary <= settings.spread_accepted * baseline:
+        return Spread(canary=canary, baseline=baseline)
+    allowed = settings.spread_accepted * size_s
+    if evidence.paired:
+        g = winsorise(size_r - allowed)
+        length = batch_length(len(g), stride=1, most=settings.most_batches)
+        p = mean_of(batch_means(g, length=length)).below(0.0)
+    else:
+        lengths = [batch_length(len(side), stride=1, most=settings.most_batches) for side in (size_r, allowed)]
+        p = difference_of(batch_means(winsorise(size_r), length=lengths[0]), batch_means(allowed, length=lengths[1])).below(0.0)
+    return Spread(p=p, canary=canary, baseline=baseline)

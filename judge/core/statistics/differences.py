@@ -1,0 +1,76 @@
+"""The differences of two samples by rank, without sorting all of them.
+
+The Hodges-Lehmann shift and its interval are three of the n*m differences x - y in
+order. With both samples sorted, how many differences lie below a value takes one
+search per x; so each wanted one is bracketed by the differences of every fourth
+sample, and only what lies in the bracket is looked at.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from judge.core.model import Floats
+from judge.core.statistics.ranks import Shift, critical_rank, tie_sum
+
+_ALL_AT_ONCE = 4000
+_EVERY = 4
+
+
+def ordered_differences(x: Floats, y: Floats, ranks: Sequence[int]) -> list[float]:
+    """Pick the differences x - y of these ranks (0 is the smallest) out of all n*m.
+
+    Examples
+    --------
+    >>> ordered_differences(np.array([5.0, 1.0]), np.array([0.0, 2.0]), [0, 3])
+    [-1.0, 5.0]
+    """
+    if len(x) * len(y) <= _ALL_AT_ONCE:
+        flat = np.subtract.outer(x, y).ravel()
+        flat.partition(sorted(set(ranks)))
+        return [float(flat[rank]) for rank in ranks]
+    xs, ys = np.sort(x), np.sort(y)
+    coarse = np.sort(np.subtract.outer(xs[_EVERY // 2 :: _EVERY], ys[_EVERY // 2 :: _EVERY]).ravel())
+    return [_pick(xs, ys, coarse, rank) for rank in ranks]
+
+
+def _pick(xs: Floats, ys: Floats, coarse: Floats, rank: int) -> float:
+    """Widen the bracket until the rank is inside, then look at what is inside."""
+    total = len(xs) * len(ys)
+    centre = rank / total * len(coarse)
+    margin = max(0.01 * len(coarse), 8.0)
+    pad = 1e-12 * max(abs(float(xs[-1] - ys[0])), abs(float(xs[0] - ys[-1])), 1e-300)
+    while True:
+        below, above = math.floor(centre - margin), math.ceil(centre + margin)
+        low = float(coarse[below]) - pad if below >= 0 else -math.inf
+        high = float(coarse[above]) + pad if above < len(coarse) else math.inf
+        # x - y > low  <=>  y < x - low: in each row the differences between low and high are neighbours.
+        ends = np.searchsorted(ys, xs - low, side="left") if below >= 0 else np.full(len(xs), len(ys))
+        starts = np.searchsorted(ys, xs - high, side="left") if above < len(coarse) else np.zeros(len(xs), dtype=np.intp)
+        smaller = total - int(ends.sum())
+        inside = ends - starts
+        count = int(inside.sum())
+        if smaller <= rank < smaller + count:
+            rows = np.repeat(np.arange(len(xs)), inside)
+            offsets = np.arange(count) - np.repeat(np.cumsum(inside) - inside, inside)
+            values = xs[rows] - ys[starts[rows] + offsets]
+            return float(np.partition(values, rank - smaller)[rank - smaller])
+        margin *= 3
+
+
+def hodges_lehmann(x: Floats, y: Floats, *, level: float) -> Shift:
+    """Estimate how far x lies above y, with its two-sided interval at `level`; infinite where that cannot be reached.
+
+    The same numbers as `judge.core.statistics.ranks.hodges_lehmann`, faster for many samples.
+    """
+    total = len(x) * len(y)
+    outside = critical_rank(len(x), len(y), tie_sum(x, y), (1 - level) / 2)
+    middle = [(total - 1) // 2] if total % 2 else [total // 2 - 1, total // 2]
+    if outside < 0:
+        found = ordered_differences(x, y, middle)
+        return Shift(estimate=(found[0] + found[-1]) / 2, low=-math.inf, high=math.inf)
+    low, high, *found = ordered_differences(x, y, [outside, total - 1 - outside, *middle])
+    return Shift(estimate=(found[0] + found[-1]) / 2, low=low, high=high)
