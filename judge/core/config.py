@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Direction(StrEnum):
@@ -147,7 +148,7 @@ class CanaryConfig:
     min_samples: int = 5
     on_source_error: str = "inconclusive"
     digest: str = ""
-    document: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def metric(self, name: str) -> MetricConfig:
         """The metric of this name."""

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import click
 
+from judge.core.config import CanaryConfig
+from judge.core.kayenta.adapter import is_kayenta_document
 from judge.errors import ConfigError
 from judge.settings import DEFAULT_CONFIG_DIR, ServerDocument, load_settings
-from judge.wire.config import SETTINGS_FILE, config_schema, load_config
+from judge.wire.config import SETTINGS_FILE, config_schema, load_config, parse_config
+from judge.wire.documents import parse
+from judge.wire.kayenta_config import ignored_keys, left_behind, to_our_form
 from judge.wire.strict import dumps
 
 FILES = {".yaml", ".yml", ".json"}
@@ -48,11 +52,55 @@ def _check(path: Path, names: dict[str, Path]) -> str:
         settings = load_settings({}, config_dir=path.parent)
         return f"ok, {len(settings.sources)} sources"
     config = load_config(path)
+    if is_kayenta_document(config.document):
+        return _kayenta(path, config)
     if config.name in names:
         raise ConfigError(f"the name {config.name!r} is already that of {names[config.name]}", where=str(path))
     names[config.name] = path
     critical = sum(metric.critical for metric in config.metrics)
     return f"ok, {len(config.metrics)} metrics ({critical} critical), judge {config.judge}"
+
+
+def _kayenta(path: Path, config: CanaryConfig) -> str:
+    """Explain what a Kayenta config means here."""
+    ignored = ignored_keys(config.document)
+    lines = [f"ok, Kayenta canary config {config.document.get('name')!r}, {len(config.metrics)} metrics, judge {config.judge}"]
+    lines += [
+        f"  {metric.name}: {metric.direction.value}{', critical' if metric.critical else ''}: {metric.query}" for metric in config.metrics
+    ]
+    if config.args:
+        lines.append(f"  args that a request gives: {', '.join(sorted(config.args))}")
+    if ignored:
+        lines.append(f"  ignored: {', '.join(ignored)}")
+    lines.append(f"  as a config of judge's own: judge convert {path}")
+    return "\n".join(lines)
+
+
+def convert_file(path: Path) -> str:
+    """Write a Kayenta canary config as YAML of ours.
+
+    Raises
+    ------
+    ConfigError
+        Where it is no Kayenta config, or holds what cannot be said here.
+    """
+    config = load_config(path)
+    if not is_kayenta_document(config.document):
+        raise ConfigError("is no Kayenta canary config: it has no classifier and no analysisConfigurations", where=str(path))
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    writer = YAML()
+    writer.default_flow_style = False
+    writer.width = 140
+    out = StringIO()
+    writer.dump(to_our_form(config), out)
+    left = [f"# not carried over: {key}" for key in (*ignored_keys(config.document), *left_behind(config.document))]
+    head = [f"# From Kayenta's {path.name}. The queries hold ${{hash}} themselves, so the scope below is not used by them."]
+    text = "\n".join([*head, *left, out.getvalue()])
+    parse_config(parse(text, where=str(path)), where=f"{path}, converted")
+    return text
 
 
 def schema_text(document: str) -> str:

@@ -94,7 +94,9 @@ def fetch(output: Path, *, append: bool, **asked: Any) -> None:
 @cli.command(epilog=EXIT_STATUS + " With several canaries: the worst of them, in the order 2, 4, 1, 3, 0.")
 @click.argument("dumps", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DUMP...")
 @click.option("--config", "config_path", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Judge by this config.")
-@click.option("--judge", "judge_name", default="", help="Judge by this method, whatever the config says.")
+@click.option(
+    "--judge", "judge_name", default="", help="Use this judge, whatever the config says; two, as in kayenta,sequential, are compared."
+)
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes at work.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 def score(dumps: tuple[Path, ...], config_path: Path | None, judge_name: str, jobs: int, form: str) -> None:
@@ -143,6 +145,20 @@ def check(paths: tuple[Path, ...]) -> None:
     from judge.frontends.checking import check_paths
 
     sys.exit(check_paths(paths))
+
+
+@cli.command()
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write.  [default: standard output]")
+def convert(path: Path, output: Path | None) -> None:
+    """Write a Kayenta canary config as a config of judge's own form."""
+    from judge.frontends.checking import convert_file
+
+    text = convert_file(path)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
 
 
 @cli.command()

@@ -47,10 +47,14 @@ def score_dumps(paths: Sequence[Path], *, config_path: Path | None, judge_name: 
     JSON Lines it has a line of its own too; the others are judged all the same.
     """
     config = None if config_path is None else load_config(config_path)
-    if judge_name and judge_name not in JUDGES:
-        raise ConfigError(
-            [Fault(path="--judge", message=f"unknown judge {judge_name!r}{nearest(judge_name, JUDGES)}", allowed=tuple(JUDGES))]
-        )
+    judges = [name.strip() for name in judge_name.split(",")] if judge_name else []
+    for name in judges:
+        if name not in JUDGES:
+            raise ConfigError([Fault(path="--judge", message=f"unknown judge {name!r}{nearest(name, JUDGES)}", allowed=tuple(JUDGES))])
+    if len(judges) > 1:
+        from judge.frontends.comparing import compare_judges
+
+        return compare_judges(paths, judges, config=config, form=form)
     statuses: set[int] = set()
     count = 0
     progress = sys.stderr.isatty() and not sys.stdout.isatty()

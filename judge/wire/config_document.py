@@ -12,7 +12,7 @@ from judge.wire.documents import Document
 from judge.wire.spelling import Duration, MarginText
 
 DEFAULT_JUDGE = "mann-whitney"
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ /()%-]{0,119}$")]
+Name = Annotated[str, Field(pattern=r"^[^\s{}\x00-\x1f\x7f][^{}\x00-\x1f\x7f]{0,119}$")]
 Key = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 Query = Annotated[str, Field(min_length=1, max_length=10_000)]
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]

@@ -182,7 +182,7 @@ def _raw(template: Any, metric: Mapping[str, Any]) -> str:
 
 
 def _metric(metric: Mapping[str, Any], query: str) -> MetricConfig:
-    canary = ((metric.get("analysisConfigurations") or {}).get("canary")) or {}
+    canary = _canary(metric)
     direction = canary.get("direction", "either")
     groups = metric.get("groups") or []
     return MetricConfig(
@@ -203,3 +203,57 @@ def _thresholds(document: Mapping[str, Any]) -> tuple[float, float]:
         float(passing) if isinstance(passing, int | float) else DEFAULT_PASS,
         float(marginal) if isinstance(marginal, int | float) else DEFAULT_MARGINAL,
     )
+
+
+def to_our_form(config: CanaryConfig) -> dict[str, Any]:
+    """Write a Kayenta config as a document of ours, of the same intent.
+
+    The effect sizes become the tolerance; what has no counterpart is named by `left_behind`.
+    """
+    metrics = []
+    for metric, original in zip(config.metrics, config.document["metrics"], strict=True):
+        written: dict[str, Any] = {"name": metric.name, "query": metric.query, "direction": metric.direction.value, "group": metric.group}
+        effect = _canary(original).get("effectSize") or {}
+        sizes = [effect.get(key) for key in ("allowedIncrease", "allowedDecrease")]
+        changes = [abs(size - 1) for size in sizes if isinstance(size, int | float) and not isinstance(size, bool)]
+        if changes and effect.get("measure", "meanRatio") == "meanRatio" and max(changes) > 0:
+            written["tolerance"] = f"{max(changes) * 100:.10g}%"
+            written["notice"] = f"{max(max(changes) * 100, 20):.10g}%"
+        if metric.critical:
+            written["critical"] = True
+        metrics.append(written)
+    found: dict[str, Any] = {"name": config.name, "judge": config.judge, "scope": config.scopes[config.scope], "metrics": metrics}
+    if config.description:
+        found["description"] = config.description
+    if config.args:
+        found["args"] = {name: {"type": "text"} for name in sorted(config.args)}
+    groups = {metric.group for metric in config.metrics}
+    if config.groups and groups == set(config.groups):
+        found["groups"] = dict(config.groups)
+    found["score"] = {"pass": config.score.passing, "marginal": config.score.marginal}
+    return found
+
+
+def left_behind(document: Mapping[str, Any]) -> list[str]:
+    """Name what Kayenta's own judge reads and our form cannot say."""
+    found = []
+    for index, metric in enumerate(document.get("metrics") or []):
+        canary = _canary(metric)
+        path = f"metrics.{index}.analysisConfigurations.canary"
+        found += [
+            f"{path}.{key}"
+            for key in ("nanStrategy", "mustHaveData", "muted", "outliers")
+            if not (canary.get(key) is None or canary.get(key) is False or canary.get(key) == "remove")
+        ]
+        effect = canary.get("effectSize") or {}
+        found += [f"{path}.effectSize.{key}" for key in ("criticalIncrease", "criticalDecrease") if key in effect]
+        if effect.get("measure", "meanRatio") != "meanRatio":
+            found.append(f"{path}.effectSize.measure")
+        if len(metric.get("groups") or []) > 1:
+            found.append(f"metrics.{index}.groups (all but the first)")
+    return found
+
+
+def _canary(metric: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = (metric.get("analysisConfigurations") or {}).get("canary")
+    return found if isinstance(found, Mapping) else {}

@@ -52,7 +52,7 @@ def rank_intervals(x: Floats, y: Floats) -> Intervals:
 
     Examples
     --------
-    >>> found = rank_intervals(np.array([[2.0, *range(4, 13)], [5.0] * 10]), np.array([[1.0, *range(3, 12)], [5.0] * 10]))
+    >>> found = rank_intervals(np.array([np.arange(2.0, 13, 2), [5.0] * 6]), np.array([np.arange(1.0, 12, 2), [5.0] * 6]))
     >>> found.lower.tolist(), found.tied.tolist()
     ([-6.999992458676531, nan], [False, True])
     """

@@ -102,16 +102,16 @@ def autocorrelation(values: Floats) -> tuple[float, float]:
     (0.625, 1.85)
     """
     with np.errstate(invalid="ignore", over="ignore"):
-        known = values[np.isfinite(values)]
-        n = len(known)
+        finite = np.isfinite(values)
+        n = int(np.count_nonzero(finite))
         if n < 3:
             return math.nan, float(n)
-        off = values - known.mean()
-        square = float((off * off)[np.isfinite(off)].sum())
+        # What is not there is as if at the mean: it adds nothing to either sum.
+        off = values - values.mean() if n == len(values) else np.where(finite, values - values[finite].mean(), 0.0)
+        square = float(off.dot(off))
         if not 0 < square < math.inf:
             return math.nan, float(n)
-        products = off[1:] * off[:-1]
-        rho = float(products[np.isfinite(products)].sum()) / square
+        rho = float(off[1:].dot(off[:-1])) / square
     return rho, max(1.0, n * (1 - rho) / (1 + rho)) if rho > 0 else float(n)
 
 

@@ -52,7 +52,7 @@ def exact_interval(x: Floats, y: Floats, *, z: float = Z) -> Interval:
 
     Examples
     --------
-    >>> exact_interval(np.array([2.0, *range(4, 13)]), np.array([1.0, *range(3, 12)]))
+    >>> exact_interval(np.arange(2.0, 13, 2), np.arange(1.0, 12, 2))
     Interval(lower=-7.0, upper=9.0, estimate=1.0)
     """
     n, m = len(x), len(y)

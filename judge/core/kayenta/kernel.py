@@ -56,7 +56,7 @@ def rank_interval(x: Floats, y: Floats) -> Interval:
 
     Examples
     --------
-    >>> rank_interval(np.array([2.0, *range(4, 13)]), np.array([1.0, *range(3, 12)]))
+    >>> rank_interval(np.arange(2.0, 13, 2), np.arange(1.0, 12, 2))
     Interval(lower=-6.999992458676531, upper=8.999992458676534, estimate=1.0)
     """
     xs, ys = np.sort(x), np.sort(y)

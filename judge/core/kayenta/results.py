@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -121,7 +121,8 @@ def _metric(metric: KayentaMetric) -> dict[str, Any]:
 
 
 def _stats(stats: Stats) -> dict[str, Any]:
-    return {key: value if key == "count" else _number(value) for key, value in asdict(stats).items()}
+    numbers = {"min": stats.min, "max": stats.max, "mean": stats.mean, "std": stats.std}
+    return {key: _number(value) for key, value in numbers.items()} | {"count": stats.count}
 
 
 def _number(value: float) -> float | str:

@@ -122,7 +122,7 @@ def java_hash(text: str) -> int:
     Examples
     --------
     >>> java_hash("latency")
-    2898378918
+    4248390910
     """
     value = 0
     units = text.encode("utf-16-be", "surrogatepass")

@@ -127,10 +127,10 @@ def _assess_values(evidence: Evidence, metric: MetricConfig, levels: dict[str, f
         if p_recent <= levels["recent"]:
             return _located(base, evidence, metric, settings, Test.RECENT, p_recent, side)
     bad = Classification.HIGH if upward else Classification.LOW
-    for test, p_shape in ((Test.TAIL, found.tail.p), (Test.SPREAD, found.spread.p)):
+    for test, p_shape in ((Test.SPREAD, found.spread.p), (Test.TAIL, found.tail.p)):
         if p_shape <= levels.get(test.value, 0.0):
             return replace(base, classification=bad, decided_by=test, p=p_shape)
-    for test, p_shape in ((Test.TAIL, found.tail.p), (Test.SPREAD, found.spread.p)):
+    for test, p_shape in ((Test.SPREAD, found.spread.p), (Test.TAIL, found.tail.p)):
         if test.value in levels and p_shape <= settings.suspicion:
             return replace(base, decided_by=test, p=p_shape)
     if _within(base, metric, settings, settings.beta * caution):

@@ -42,7 +42,7 @@ class Look:
 
     def __str__(self) -> str:
         """``look 3 of 20``, nothing where there is but one."""
-        return "" if self.of <= 1 and not self.beyond else f"look {self.number} of {self.of}"
+        return "" if self.of <= 1 else f"look {self.number} of {self.of}"
 
 
 def look_of(config: CanaryConfig, window: Window | None) -> Look:

@@ -69,7 +69,7 @@ def gather(pair: SeriesPair, *, rate_window: float | None, step: float) -> Evide
     wrong = _wrong_counts(baseline) or _wrong_counts(canary)
     if not refusal and wrong:
         refusal, classification = wrong, Classification.ERROR
-    if not refusal and aligned.paired and same_samples(baseline.columns[-1], canary.columns[-1]):
+    if not refusal and aligned.paired and _alike(baseline, canary):
         refusal = "baseline and canary are the same samples: both queries selected the same pods; check the scope"
         classification = Classification.ERROR
     counted = len(baseline.columns) > 1
@@ -93,6 +93,12 @@ def gather(pair: SeriesPair, *, rate_window: float | None, step: float) -> Evide
         classification=classification,
         refusal=refusal,
     )
+
+
+def _alike(baseline: _Side, canary: _Side) -> bool:
+    """Both sides are the very same measurements; most are told apart by their first ones."""
+    one, other = baseline.columns[-1], canary.columns[-1]
+    return bool(np.array_equal(one[:2], other[:2])) and same_samples(one, other)
 
 
 def _ranked(baseline: _Side, canary: _Side, stride: int, spacing: float) -> Sample:

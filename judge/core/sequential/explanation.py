@@ -1,18 +1,24 @@
-"""Sentences and numbers: what was found in one metric, as a tired person reads it."""
+"""What was found in one metric as a tired person reads it: a plain sentence, then the numbers."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from judge.core import words
-from judge.core.config import Direction, MetricConfig
-from judge.core.model import Classification, Comparison, Counts, MetricResult, SeriesPair
+from judge.core.classification import _limit_words
+from judge.core.config import MetricConfig
+from judge.core.model import Classification, Comparison, MetricResult, SeriesPair
 from judge.core.sequential.assessment import Assessment, Test
 from judge.core.sequential.budget import Look
-from judge.core.sequential.counted import Ratio
 from judge.core.sequential.evidence import Evidence, Scaled
 from judge.core.sequential.joint import Joint
+from judge.core.sequential.sentences import Saying, sentence
 from judge.core.sequential.settings import SequentialSettings
+from judge.core.sequential.waiting import Wait
+from judge.core.statistics.dependence import Posterior
+from judge.core.statistics.differences import hodges_lehmann
+from judge.core.statistics.ranks import RankTest, mann_whitney
 
 NAME = "sequential"
 
@@ -28,8 +34,8 @@ def blank(pair: SeriesPair, metric: MetricConfig) -> MetricResult:
         weight=0.0,
         critical=metric.critical,
         direction=metric.direction.value,
-        tolerance=words.margin(metric.tolerance, counts=counts, unit=metric.unit),
-        notice=words.margin(metric.notice, counts=counts, unit=metric.unit),
+        tolerance=_limit_words(metric) if metric.limit else words.margin(metric.tolerance, counts=counts, unit=metric.unit),
+        notice="" if metric.limit else words.margin(metric.notice, counts=counts, unit=metric.unit),
         unit=metric.unit,
         labels=pair.labels,
         queries=pair.queries,
@@ -37,17 +43,138 @@ def blank(pair: SeriesPair, metric: MetricConfig) -> MetricResult:
     )
 
 
-def refused(pair, metric, evidence):
-    from dataclasses import replace
+def refused(empty: MetricResult, evidence: Evidence) -> MetricResult:
+    """Give the result of a pair that cannot be compared."""
+    return replace(
+        empty,
+        classification=evidence.classification,
+        reason=evidence.refusal,
+        n_baseline=len(evidence.baseline),
+        n_canary=len(evidence.canary),
+        warnings=(*empty.warnings, *evidence.warnings),
+    )
 
-    return replace(blank(pair, metric), classification=evidence.classification, reason=evidence.refusal)
+
+def explained(  # noqa: PLR0913 - everything that is known of one metric
+    empty: MetricResult,
+    metric: MetricConfig,
+    evidence: Evidence,
+    found: Assessment,
+    *,
+    look: Look,
+    waiting: Wait | None,
+    notes: tuple[str, ...],
+    settings: SequentialSettings,
+) -> MetricResult:
+    """Give the result with its sentence and every number behind it."""
+    comparison = compare(evidence, metric, found, settings)
+    saying = Saying(metric=metric, evidence=evidence, found=found, comparison=comparison, look=look, waiting=waiting, settings=settings)
+    return replace(
+        empty,
+        classification=found.classification,
+        reason=sentence(saying),
+        n_baseline=len(evidence.baseline),
+        n_canary=len(evidence.canary),
+        comparison=comparison,
+        warnings=(*empty.warnings, *evidence.warnings, *notes),
+    )
 
 
-def result(pair, metric, evidence, found, look, settings):
-    from dataclasses import replace
+def compare(evidence: Evidence, metric: MetricConfig, found: Assessment, settings: SequentialSettings) -> Comparison | None:
+    """Collect the numbers: Mann-Whitney on samples that share no data, and the estimate that decided.
 
-    return replace(blank(pair, metric), classification=found.classification, reason=f"{found.decided_by} {found.p:.2g} {found.lacking}")
+    The interval is at the level of the test that decided; of a metric that is not a
+    regression, at the level at which it may pass.
+    """
+    if evidence.ranked is None or (found.estimate is None and found.ratio is None):
+        return None
+    ranks = found.ranks if found.ranks is not None else mann_whitney(evidence.ranked.canary, evidence.ranked.baseline)
+    tail = settings.beta
+    if found.decided_by in {Test.WHOLE, Test.RECENT} and found.classification.regressed:
+        tail = max(found.levels[found.decided_by.value] / (2 if metric.direction.value == "either" else 1), 1e-12)
+    if found.ratio is not None:
+        return _of_counts(evidence, found, ranks, tail)
+    assert found.estimate is not None
+    assert found.scaled is not None
+    return _of_values(evidence, found, found.estimate, found.scaled, ranks, tail)
+
+
+def _of_values(
+    evidence: Evidence, found: Assessment, whole: Posterior, scaled: Scaled, ranks: RankTest, tail: float
+) -> Comparison:
+    assert evidence.ranked is not None
+    level = 1 - 2 * tail
+    recent = found.decided_by is Test.RECENT and found.recent is not None
+    estimate = found.recent if recent and found.recent is not None else whole
+    low, high = estimate.interval(tail)
+    shift = hodges_lehmann(evidence.ranked.canary, evidence.ranked.baseline, level=level)
+    known = scaled.logarithmic or scaled.base != 0
+    return Comparison(
+        method=NAME,
+        level=level,
+        u=ranks.u,
+        pvalue=ranks.pvalue,
+        pvalue_directed=found.p,
+        effect=ranks.effect,
+        shift=shift.estimate,
+        shift_low=shift.low,
+        shift_high=shift.high,
+        change=fraction(estimate.mean, scaled) if known else math.nan,
+        change_low=fraction(low, scaled) if known else math.nan,
+        change_high=fraction(high, scaled) if known else math.nan,
+        n_baseline=len(evidence.baseline),
+        n_canary=len(evidence.canary),
+        n_effective=max(int(whole.effective), 1),
+        baseline_value=scaled.base,
+        canary_value=_level(evidence, scaled),
+    )
+
+
+def fraction(value: float, scaled: Scaled) -> float:
+    """A value on the scale as a fraction of the baseline."""
+    if not scaled.logarithmic:
+        return value * scaled.unit / abs(scaled.base) if scaled.base else math.nan
+    return math.expm1(value) if value < 700 else math.inf
+
+
+def _level(evidence: Evidence, scaled: Scaled) -> float:
+    mean = float(scaled.canary.mean())
+    return math.exp(mean) if scaled.logarithmic else float(evidence.canary.mean())
+
+
+def _of_counts(evidence: Evidence, found: Assessment, ranks: RankTest, tail: float) -> Comparison:
+    recent = found.decided_by is Test.RECENT and found.recent_ratio is not None
+    ratio = found.recent_ratio if recent and found.recent_ratio is not None else found.ratio
+    assert ratio is not None
+    assert evidence.ranked is not None
+    low, high = ratio.interval(tail)
+    base, difference = ratio.baseline, ratio.canary - ratio.baseline
+    return Comparison(
+        method=NAME,
+        level=1 - 2 * tail,
+        u=ranks.u,
+        pvalue=ranks.pvalue,
+        pvalue_directed=found.p,
+        effect=ranks.effect,
+        shift=difference,
+        shift_low=low,
+        shift_high=high,
+        change=difference / base if base else math.nan,
+        change_low=low / base if base else math.nan,
+        change_high=high / base if base else math.nan,
+        n_baseline=len(evidence.baseline),
+        n_canary=len(evidence.canary),
+        n_effective=max(int(min(len(evidence.baseline), len(evidence.canary)) / ratio.counts.dispersion), 1),
+        baseline_value=base,
+        canary_value=ratio.canary,
+        counts=ratio.counts,
+    )
 
 
 def jointly(found: Joint) -> str:
-    return f"taken together {found.metrics} metrics are worse"
+    """Say what all metrics show together."""
+    many = "more than what is tolerated" if found.p_beyond <= found.level else "though none of them alone beyond what is tolerated"
+    return (
+        f"{found.worse} of {found.metrics} metrics are worse, by {words.percent(found.change, sign=True)} on average: "
+        f"together more than chance explains ({words.p_value(found.p_noted)}), {many}"
+    )

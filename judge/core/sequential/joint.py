@@ -20,7 +20,8 @@ FEWEST_METRICS = 3
 class Joint:
     """The mean change of `metrics` metrics in their bad directions, in units of what each tolerates.
 
-    `p_noted` is against half of what is tolerated, `p_beyond` against all of it.
+    `p_noted` is against half of what is tolerated, `p_beyond` against all of it; both are
+    held against `level`.
     """
 
     metrics: int
@@ -29,9 +30,10 @@ class Joint:
     worse: int
     p_noted: float
     p_beyond: float
+    level: float
 
 
-def together(parts: Sequence[tuple[Evidence, MetricConfig]], settings: SequentialSettings) -> Joint | None:
+def together(parts: Sequence[tuple[Evidence, MetricConfig]], settings: SequentialSettings, *, level: float) -> Joint | None:
     """Average the paired differences of all metrics time by time; None where fewer than three can be averaged.
 
     What the metrics share stays in the average, so their correlation needs no assumption.
@@ -67,6 +69,7 @@ def together(parts: Sequence[tuple[Evidence, MetricConfig]], settings: Sequentia
         worse=sum(change > 0 for change in changes),
         p_noted=found.below(settings.joint_accepted),
         p_beyond=found.below(1.0),
+        level=level,
     )
 
 

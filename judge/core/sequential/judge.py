@@ -15,15 +15,16 @@ from judge.core import words
 from judge.core.classification import classify
 from judge.core.config import CanaryConfig, MetricConfig
 from judge.core.methods import METHODS
-from judge.core.model import Classification, MetricResult, Outcome, SeriesPair, Traffic, Verdict, Window
+from judge.core.model import MetricResult, Outcome, SeriesPair, Traffic, Verdict, Window
 from judge.core.presence import complete, missing_side, source_trouble
 from judge.core.scoring import decide, weigh
 from judge.core.sequential import explanation, fairness
 from judge.core.sequential.assessment import assess
-from judge.core.sequential.budget import Look, look_of, share_out
+from judge.core.sequential.budget import look_of, share_out
 from judge.core.sequential.evidence import Evidence, gather
 from judge.core.sequential.joint import Joint, together
 from judge.core.sequential.settings import DEFAULTS, SequentialSettings
+from judge.core.sequential.waiting import Wait, wait
 
 NAME = "sequential"
 
@@ -34,6 +35,7 @@ class _Case:
 
     pair: SeriesPair
     metric: MetricConfig
+    blank: MetricResult
     evidence: Evidence | None = None
     result: MetricResult | None = None
 
@@ -104,66 +106,67 @@ def judge_sequential(
         marginal=config.score.marginal,
         settings=settings,
     )
-    results = []
+    results, waits = [], []
     for case in cases:
-        if case.result is not None:
-            results.append(case.result)
+        if case.result is not None or case.evidence is None:
+            results.append(case.result if case.result is not None else case.blank)
             continue
-        assert case.evidence is not None
         found = assess(case.evidence, case.metric, look, budgets.of(case.metric), settings)
-        results.append(explanation.result(case.pair, case.metric, case.evidence, found, look, settings))
-    verdict = decide(
-        results,
-        config,
-        traffic=traffic,
-        source_trouble=source_trouble(pairs),
-        warnings=(*warnings, *fairness.warnings(config, ordered, window, look)),
-    )
+        if not settings.explain:
+            results.append(replace(case.blank, classification=found.classification, reason=found.decided_by.value))
+            continue
+        waiting = wait(case.evidence, case.metric, found, settings)
+        if waiting is not None:
+            waits.append((case.metric.name, waiting))
+        note = fairness.of_the_baseline(case.evidence, case.metric, found.scaled)
+        notes = (note,) if note else ()
+        results.append(
+            explanation.explained(
+                case.blank, case.metric, case.evidence, found, look=look, waiting=waiting, notes=notes, settings=settings
+            )
+        )
+    unfair = [*fairness.of_the_plan(config, window, look), *fairness.of_the_labels(ordered), *fairness.of_the_traffic(traffic)]
+    verdict = decide(results, config, traffic=traffic, source_trouble=source_trouble(pairs), warnings=(*warnings, *unfair))
     if settings.joint:
         parts = [(case.evidence, case.metric) for case in compared if case.evidence is not None]
-        verdict = _with_joint(verdict, config, together(parts, settings), look, budgets.joint, settings)
-    return verdict
+        level = look.level(budgets.joint, settings.spending_power)
+        verdict = _with_joint(verdict, config, together(parts, settings, level=level))
+    return _with_wait(verdict, waits)
 
 
 def _prepare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> _Case:
     """Settle what needs no statistics the way every judge does; else gather the evidence."""
+    blank = explanation.blank(pair, metric)
     asked_twice = bool(pair.queries) and pair.queries.get("baseline") == pair.queries.get("canary")
     if pair.problem is not None or metric.limit is not None or missing_side(pair) or asked_twice:
-        return _Case(pair=pair, metric=metric, result=classify(pair, metric, config, METHODS["mann-whitney"]))
+        settled = classify(pair, metric, config, METHODS["mann-whitney"])
+        return _Case(pair=pair, metric=metric, blank=blank, result=settled)
     evidence = gather(pair, rate_window=metric.rate_window, step=config.window.step)
     needed = metric.min_samples if metric.min_samples is not None else config.min_samples
     if evidence.ranked is not None:
-        few = min(len(evidence.ranked.canary), len(evidence.ranked.baseline))
-        if few < needed:
-            side = "canary" if len(evidence.ranked.canary) <= len(evidence.ranked.baseline) else "baseline"
-            evidence = replace(
-                evidence,
-                refusal=f"{few} independent {side} sample{'' if few == 1 else 's'}, at least {needed} are needed",
-                ranked=None,
-            )
+        n_canary, n_baseline = len(evidence.ranked.canary), len(evidence.ranked.baseline)
+        few, side = min((n_canary, "canary"), (n_baseline, "baseline"), key=lambda count: count[0])
+        if few < max(needed, 2):
+            refusal = f"{few} independent {side} sample{'' if few == 1 else 's'}, at least {max(needed, 2)} are needed"
+            evidence = replace(evidence, refusal=refusal, ranked=None)
     if evidence.refusal:
-        return _Case(pair=pair, metric=metric, evidence=evidence, result=explanation.refused(pair, metric, evidence))
-    return _Case(pair=pair, metric=metric, evidence=evidence)
+        return _Case(pair=pair, metric=metric, blank=blank, evidence=evidence, result=explanation.refused(blank, evidence))
+    return _Case(pair=pair, metric=metric, blank=blank, evidence=evidence)
 
 
 def _weights(cases: Sequence[_Case], config: CanaryConfig) -> list[float]:
     """Weight of every case, as scoring will set it."""
-    placeholders = [explanation.blank(case.pair, case.metric) for case in cases]
-    return [result.weight for result in weigh(placeholders, config.groups)]
+    return [result.weight for result in weigh([case.blank for case in cases], config.groups)]
 
 
-def _with_joint(
-    verdict: Verdict, config: CanaryConfig, found: Joint | None, look: Look, budget: float, settings: SequentialSettings
-) -> Verdict:
-    """Keep a canary from passing that is a little worse in everything."""
-    if found is None or verdict.outcome in {Outcome.FAIL, Outcome.ERROR}:
-        return verdict
-    level = look.level(budget, settings.spending_power)
-    if found.p_noted > level:
+def _with_joint(verdict: Verdict, config: CanaryConfig, found: Joint | None) -> Verdict:
+    """Keep a canary from passing that is a little worse in everything; fail it where that is more than tolerated."""
+    if found is None or found.p_noted > found.level or verdict.outcome in {Outcome.FAIL, Outcome.ERROR}:
         return verdict
     said = explanation.jointly(found)
-    if found.p_beyond <= level:
-        return replace(verdict, outcome=Outcome.FAIL, score=min(verdict.score, config.score.marginal - 0.01), reason=said)
+    if found.p_beyond <= found.level:
+        score = max(min(verdict.score, config.score.marginal - 0.01), 0.0)
+        return replace(verdict, outcome=Outcome.FAIL, score=score, reason=said)
     if verdict.outcome is not Outcome.PASS:
         return replace(verdict, warnings=(*verdict.warnings, said))
     below = max(config.score.passing - 0.01, config.score.marginal)
@@ -171,4 +174,14 @@ def _with_joint(
     return replace(verdict, outcome=Outcome.MARGINAL, score=min(verdict.score, below), reason=reason)
 
 
-__all__ = ["NAME", "Classification", "judge_sequential"]
+def _with_wait(verdict: Verdict, waits: Sequence[tuple[str, Wait]]) -> Verdict:
+    """Say of an inconclusive canary when its last metric should be decided."""
+    hopeful = [(name, waiting) for name, waiting in waits if not waiting.hopeless]
+    if verdict.outcome is not Outcome.INCONCLUSIVE or not hopeful:
+        return verdict
+    name, latest = max(hopeful, key=lambda item: item[1].seconds)
+    said = f"at the present rate the last undecided metric ({name}) should be decided in {words.duration(latest.seconds)}"
+    hopeless = len(waits) - len(hopeful)
+    if hopeless:
+        said += f"; {hopeless} more will hardly be decided by waiting"
+    return replace(verdict, warnings=(*verdict.warnings, said))

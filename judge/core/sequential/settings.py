@@ -15,7 +15,8 @@ class SequentialSettings:
     worse by exactly `notice`. `critical_share` of alpha goes to the critical
     metrics where there are both kinds. The weights share one metric's budget among
     its tests; a test that is switched off leaves its share to the others.
-    `off` names tests to switch off for single metrics (``{"cpu": {"tail"}}``).
+    `explain` may be switched off where only the verdicts count (a simulation): the
+    decisions are the same, without sentences and intervals. `off` names tests to switch off for single metrics (``{"cpu": {"tail"}}``).
     """
 
     alpha: float = 0.05
@@ -25,7 +26,7 @@ class SequentialSettings:
     spread: bool = True
     joint: bool = True
     off: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    critical_share: float = 0.75
+    critical_share: float = 0.65
     joint_share: float = 0.04
     whole_weight: float = 0.50
     recent_weight: float = 0.35

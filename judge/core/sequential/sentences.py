@@ -1,0 +1,203 @@
+"""The sentences. Each finding has one of its own, and the numbers follow it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from judge.core import words
+from judge.core.config import Direction, MetricConfig
+from judge.core.model import Classification, Comparison
+from judge.core.sequential.assessment import Assessment, Test
+from judge.core.sequential.budget import Look
+from judge.core.sequential.evidence import Evidence, Scaled
+from judge.core.sequential.settings import SequentialSettings
+from judge.core.sequential.waiting import Wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saying:
+    """Everything a sentence may need."""
+
+    metric: MetricConfig
+    evidence: Evidence
+    found: Assessment
+    comparison: Comparison | None
+    look: Look
+    waiting: Wait | None
+    settings: SequentialSettings
+
+    @property
+    def counted(self) -> bool:
+        """The metric is a ratio of counts."""
+        return self.found.ratio is not None
+
+    @property
+    def tolerance(self) -> str:
+        """What is accepted, in words."""
+        return words.margin(self.metric.tolerance, counts=self.counted, unit=self.metric.unit)
+
+    @property
+    def notice(self) -> str:
+        """What must not slip through, in words."""
+        return words.margin(self.metric.notice, counts=self.counted, unit=self.metric.unit)
+
+    @property
+    def scaled(self) -> Scaled:
+        """The scale; only asked for where values were compared."""
+        assert self.found.scaled is not None
+        return self.found.scaled
+
+
+def sentence(saying: Saying) -> str:
+    """Say what was found, plainly first."""
+    return _SENTENCES[saying.found.decided_by](saying)
+
+
+def _change(saying: Saying) -> str:
+    """How much, and how surely."""
+    found = saying.comparison
+    assert found is not None
+    if found.counts is not None:
+        counts = found.counts
+        return (
+            f"{words.count(counts.canary_events)} of {words.count(counts.canary_total)} ({words.percent(found.canary_value)}) on the canary, "
+            f"{words.count(counts.baseline_events)} of {words.count(counts.baseline_total)} ({words.percent(found.baseline_value)}) "
+            f"on the baseline"
+        )
+    if math.isnan(found.change):
+        return f"{'+' if found.shift >= 0 else ''}{words.amount(found.shift, saying.metric.unit)} where the baseline is zero"
+    return words.percent(found.change, sign=True)
+
+
+def _interval(saying: Saying) -> str:
+    found = saying.comparison
+    assert found is not None
+    level = words.percent(found.level)
+    if found.counts is not None:
+        return f"{level} interval {words.points(found.shift_low, sign=True)} to {words.points(found.shift_high, sign=True)}"
+    if math.isnan(found.change):
+        return f"{level} interval {words.number(found.shift_low)} to {words.amount(found.shift_high, saying.metric.unit)}"
+    return f"{level} interval {words.percent(found.change_low, sign=True)} to {words.percent(found.change_high, sign=True)}"
+
+
+def _numbers(saying: Saying) -> str:
+    """The numbers at the end: Mann-Whitney, samples, look, level."""
+    found = saying.comparison
+    assert found is not None
+    n = f"n={found.n_canary}" if found.n_canary == found.n_baseline else f"n={found.n_canary}/{found.n_baseline}"
+    parts = [f"Mann-Whitney {words.p_value(found.pvalue)}", n]
+    if found.n_effective < min(found.n_canary, found.n_baseline):
+        parts.append(f"effective n={found.n_effective}")
+    if str(saying.look):
+        parts.append(str(saying.look))
+    level = saying.found.levels.get(saying.found.decided_by.value, saying.found.levels.get("whole", 0.0))
+    if saying.look.of > 1 and level > 0:
+        parts.append(f"level {level:.2g}")
+    return ", ".join(parts)
+
+
+def _worse(saying: Saying) -> str:
+    said = f"{_change(saying)}: more than the {saying.tolerance} that is accepted ({_interval(saying)}); {_numbers(saying)}"
+    if saying.evidence.paired or saying.counted:
+        return said
+    return f"{said}; the sides are from different times, so what hit both is not cancelled"
+
+
+def _regressed_lately(saying: Saying) -> str:
+    return (
+        f"got worse lately: {_change(saying)} in the later half of the window, more than the {saying.tolerance} that is accepted "
+        f"({_interval(saying)}); {_numbers(saying)}"
+    )
+
+
+def _times(value: float, scaled: Scaled) -> str:
+    """A distance on the scale as a multiple, or in units of the baseline's level."""
+    return f"{words.number(math.exp(min(value, 50.0)))} times" if scaled.logarithmic else f"{words.percent(value)} of the usual value off"
+
+
+def _tail(saying: Saying) -> str:
+    assert saying.found.found is not None
+    tail = saying.found.found.tail
+    spikes = (
+        f"{tail.canary} of {tail.n_canary} canary samples are spikes (up to {_times(tail.largest, saying.scaled)} their surroundings), "
+        f"{tail.baseline} of {tail.n_baseline} on the baseline"
+    )
+    if saying.found.classification.regressed:
+        return f"spikes that the baseline does not have: {spikes}, {words.p_value(tail.p)}; usual level {_change(saying)}; {_numbers(saying)}"
+    return f"{spikes}: too few to be sure, too many to pass ({words.p_value(tail.p)}); usual level {_change(saying)}; {_numbers(saying)}"
+
+
+def _spread(saying: Saying) -> str:
+    assert saying.found.found is not None
+    spread = saying.found.found.spread
+    times = spread.canary / spread.baseline if spread.baseline else math.inf
+    ratio = "far more" if math.isinf(times) else f"{words.number(round(times, 1))} times as"
+    swings = (
+        f"swings {ratio} widely as the baseline ({words.percent(spread.canary)} around its level against {words.percent(spread.baseline)})"
+    )
+    accepted = f"{saying.settings.spread_accepted:g} times is accepted"
+    if saying.found.classification.regressed:
+        return f"{swings}: {accepted}, {words.p_value(spread.p)}; usual level {_change(saying)}; {_numbers(saying)}"
+    return f"{swings}: {accepted}, not yet sure ({words.p_value(spread.p)}); usual level {_change(saying)}; {_numbers(saying)}"
+
+
+def _healed(saying: Saying) -> str:
+    since = {1 / 3: "first third", 1 / 2: "first half", 2 / 3: "first two thirds"}.get(saying.found.since, "beginning")
+    return (
+        f"was worse at first and has healed: after the {since} of the window a change of {saying.notice} is ruled out; "
+        f"over the whole window {_change(saying)}; {_numbers(saying)}"
+    )
+
+
+def _disagreed(saying: Saying) -> str:
+    return (
+        f"{_change(saying)} ({_interval(saying)}), but Mann-Whitney on samples that share no data does not agree: "
+        f"not called a regression; {_numbers(saying)}"
+    )
+
+
+def _lacking(saying: Saying) -> str:
+    if saying.comparison is None:
+        return f"too little to tell: {saying.found.lacking}"
+    return f"too little to tell: {saying.found.lacking}; so far {_change(saying)} ({_interval(saying)}); {_numbers(saying)}{_longer(saying)}"
+
+
+def _plain(saying: Saying) -> str:
+    if saying.found.classification is Classification.PASS:
+        if not saying.counted and not saying.evidence.canary.any() and not saying.evidence.baseline.any():
+            return f"zero throughout on both sides; n={len(saying.evidence.canary)}"
+        return f"{_change(saying)}: a change of {saying.notice} is ruled out ({_interval(saying)}); {_numbers(saying)}"
+    if not saying.counted and math.isnan(saying.comparison.change if saying.comparison else 0.0) and not saying.metric.notice.absolute:
+        return f"{_change(saying)}: say in the config how much is too much (notice.absolute); {_numbers(saying)}"
+    return (
+        f"{_change(saying)}: neither shown to exceed {saying.tolerance} nor to stay below {saying.notice} "
+        f"({_interval(saying)}); {_numbers(saying)}{_longer(saying)}"
+    )
+
+
+def _longer(saying: Saying) -> str:
+    """How much longer?"""
+    waiting = saying.waiting
+    if waiting is None:
+        return ""
+    sign = "-" if saying.metric.direction is Direction.DECREASE else "+"
+    size = words.points(waiting.detectable) if saying.counted else words.percent(waiting.detectable)
+    could = f"; about {sign}{size} would be seen now" if math.isfinite(waiting.detectable) and waiting.detectable < 50 else ""
+    if waiting.hopeless:
+        return f"{could}; more samples will hardly decide it: the change lies where either answer is right, or it varies too much"
+    missing = f"{words.count(waiting.requests)} canary requests" if waiting.requests else f"{waiting.samples:.0f} samples"
+    return f"{could}; about {missing} more ({words.duration(waiting.seconds)}) should decide"
+
+
+_SENTENCES: dict[Test, Callable[[Saying], str]] = {
+    Test.WHOLE: _worse,
+    Test.RECENT: _regressed_lately,
+    Test.TAIL: _tail,
+    Test.SPREAD: _spread,
+    Test.HEALED: _healed,
+    Test.RANKS: _disagreed,
+    Test.LACKING: _lacking,
+    Test.NONE: _plain,
+}
