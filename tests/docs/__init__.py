@@ -1,0 +1,1 @@
+"""README.md and docs/ say what the code does: sessions are run, answers compared, names looked up in the code."""
