@@ -57,10 +57,8 @@ class Noise:
 def autoregressive(rng: np.random.Generator, rows: int, n: int, phi: float, *, tails: float = 0.0) -> Array:
     """AR(1) series of unit variance, shape (rows, n); `tails` are the degrees of freedom of t innovations."""
     burn = BURN_IN if phi > 0 else 0
-    if tails > 0:
-        fresh = rng.standard_t(tails, (rows, n + burn)) / np.sqrt(tails / (tails - 2))
-    else:
-        fresh = rng.standard_normal((rows, n + burn))
+    shape = (rows, n + burn)
+    fresh = rng.standard_t(tails, shape) / np.sqrt(tails / (tails - 2)) if tails > 0 else rng.standard_normal(shape)
     if phi <= 0:
         return fresh
     found = np.empty_like(fresh)

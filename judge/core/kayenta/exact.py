@@ -127,9 +127,11 @@ class _Narrowing:
 
     def to(self, rank: int, sample: Floats, also: AbstractSet[int]) -> dict[int, float]:
         """Give the difference of this rank, and of those in `also` that turn up beside it."""
-        aside = len(sample) / _SAMPLE
+        # Two pivots about the rank, each between two of the sample's differences: on one it would tie.
+        aside, last = len(sample) / _SAMPLE, len(sample) - 2
         guess = (rank + 0.5) / self.pairs * len(sample)
-        pivots = [float(sample[int(min(max(guess + side * aside, 0), len(sample) - 1))]) for side in (1, -1)]
+        places = [int(min(max(guess + side * aside, 0), last)) for side in (1, -1)]
+        pivots = [float(sample[place] + (sample[place + 1] - sample[place]) / 2) for place in places] if last >= 0 else []
         secants = _SECANTS
         while self.kept > _FEW:
             before, straight = self.kept, bool(pivots or secants)

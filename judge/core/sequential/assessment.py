@@ -10,22 +10,22 @@ from judge.core.model import Classification
 from judge.core.sequential.budget import Look, split
 from judge.core.sequential.counted import Ratio, compare_counts
 from judge.core.sequential.evidence import Evidence, Scaled, on_scale
-from judge.core.sequential.location import Shift, shift
+from judge.core.sequential.healing import healed_since
+from judge.core.sequential.location import shift
 from judge.core.sequential.settings import SequentialSettings
 from judge.core.sequential.shapes import Shapes, shapes
-from judge.core.statistics.dependence import Posterior, difference_of
+from judge.core.sequential.sides import bad_sides, noticed, worst
+from judge.core.statistics.dependence import Posterior
 from judge.core.statistics.ranks import RankTest, mann_whitney
 
 _RECENT = 0.5
 _RECENT_FEWEST = 20
-_HEALED_SINCE = (1 / 3, 1 / 2, 2 / 3)
-_WARM_UPS = (1 / 6, 1 / 3, 1 / 2)
-_HEALED_CHANGE = 0.005
 _RECENT_DOUBT = 0.25
+_STEADY = 0.2
 
 
-class Test(StrEnum):
-    """What decided, or kept the metric open."""
+class Ground(StrEnum):
+    """On what ground a metric was decided, or kept open."""
 
     WHOLE = "whole"
     RECENT = "recent"
@@ -41,13 +41,14 @@ class Test(StrEnum):
 class Assessment:
     """One metric at one look.
 
-    `decided_by` names the test behind `classification`. `levels` are the one-sided levels
-    of the tests at this look. `estimate` is the shift on the scale of `scaled`, `recent`
-    that of the later half; for counts `ratio` and `recent_ratio` are in their place.
+    `levels` are the one-sided levels of the tests at this look, `p` is of the one that
+    decided. `estimate` is the shift on the scale of `scaled`, `recent` that of the later
+    half; for counts `ratio` and `recent_ratio` are in their place. `since` is the share of
+    the window after which a healed canary is well.
     """
 
-    classification: Classification
-    decided_by: Test
+    classification: Classification = Classification.UNDECIDED
+    ground: Ground = Ground.NONE
     levels: dict[str, float] = field(default_factory=dict)
     p: float = 1.0
     scaled: Scaled | None = None
@@ -67,86 +68,136 @@ def assess(evidence: Evidence, metric: MetricConfig, look: Look, budget: float, 
     levels = {test: look.level(share, settings.spending_power) for test, share in shares.items()}
     if evidence.counted:
         return _assess_counts(evidence, metric, levels, settings)
-    return _assess_values(evidence, metric, levels, settings)
-
-
-def _sides(metric: MetricConfig) -> tuple[Classification, ...]:
-    if metric.direction is Direction.EITHER:
-        return (Classification.HIGH, Classification.LOW)
-    return (Classification.HIGH,) if metric.direction is Direction.INCREASE else (Classification.LOW,)
-
-
-def _beyond(found: Posterior, scaled: Scaled, side: Classification) -> float:
-    """Probability that the change is not beyond tolerance on this side."""
-    rise, fall = scaled.tolerance
-    return found.below(rise) if side is Classification.HIGH else found.above(-fall)
-
-
-def _unnoticed(found: Posterior, scaled: Scaled, side: Classification) -> float:
-    """Probability that the change is as large as `notice` or larger on this side."""
-    rise, fall = scaled.notice
-    return found.above(rise) if side is Classification.HIGH else found.below(-fall)
-
-
-def _worst(found: Posterior, scaled: Scaled, metric: MetricConfig) -> tuple[float, Classification]:
-    """Smallest probability of staying within tolerance, for both sides together, and its side."""
-    sides = _sides(metric)
-    p, side = min((_beyond(found, scaled, side), side) for side in sides)
-    return min(1.0, p * len(sides)), side
-
-
-def _assess_values(evidence: Evidence, metric: MetricConfig, levels: dict[str, float], settings: SequentialSettings) -> Assessment:
     scaled = on_scale(evidence, metric)
     whole = shift(evidence, scaled, settings)
-    estimate = whole.posterior
-    if estimate is None:
-        return Assessment(classification=Classification.UNDECIDED, decided_by=Test.LACKING, levels=levels, lacking=whole.lacking)
-    recent = None
-    if "recent" in levels and len(evidence.canary) >= _RECENT_FEWEST:
-        late = shift(evidence, scaled, settings, first=1 - _RECENT)
-        if late.posterior is not None and late.posterior.effective >= _least_effective(late.posterior, settings):
-            recent = late.posterior
-    upward, downward = metric.direction is not Direction.DECREASE, metric.direction is not Direction.INCREASE
-    wanted = "tail" in levels or "spread" in levels
-    found = shapes(evidence, scaled, settings, upward=upward, downward=downward) if wanted else Shapes()
-    base = Assessment(
-        classification=Classification.UNDECIDED,
-        decided_by=Test.NONE,
-        levels=levels,
-        scaled=scaled,
-        estimate=estimate,
-        recent=recent,
-        found=found,
-    )
-    p, side = _worst(estimate, scaled, metric)
-    caution = _caution(estimate, settings)
-    if p <= levels["whole"] * caution:
-        return _located(base, evidence, metric, settings, Test.WHOLE, p, side)
-    if recent is not None:
-        p_recent, side = _worst(recent, scaled, metric)
-        if p_recent <= levels["recent"]:
-            return _located(base, evidence, metric, settings, Test.RECENT, p_recent, side)
-    bad = Classification.HIGH if upward else Classification.LOW
-    for test, p_shape in ((Test.SPREAD, found.spread.p), (Test.TAIL, found.tail.p)):
-        if p_shape <= levels.get(test.value, 0.0):
-            return replace(base, classification=bad, decided_by=test, p=p_shape)
-    for test, p_shape in ((Test.SPREAD, found.spread.p), (Test.TAIL, found.tail.p)):
-        if test.value in levels and p_shape <= settings.suspicion:
-            return replace(base, decided_by=test, p=p_shape)
-    if _within(base, metric, settings, settings.beta * caution):
-        return replace(base, classification=Classification.PASS, p=p)
-    since = next((since for one in _sides(metric) if (since := _healed_since(evidence, scaled, metric, settings, one)) is not None), None)
-    if since is not None:
-        return replace(base, classification=Classification.PASS, decided_by=Test.HEALED, p=p, since=since)
-    if caution < 1:
-        lacking = f"{estimate.n} samples that resemble each other are worth {estimate.effective:.1f} independent ones, too few to tell"
-        return replace(base, decided_by=Test.LACKING, p=p, lacking=lacking)
-    return replace(base, p=p)
+    if whole.posterior is None:
+        return Assessment(ground=Ground.LACKING, levels=levels, lacking=whole.lacking)
+    return _Values(evidence, metric, scaled, whole.posterior, levels, settings).decide()
 
 
-def _caution(found: Posterior, settings: SequentialSettings) -> float:
-    """Factor on every level where few independent samples tell the noise: with half of them only a quarter counts."""
-    return min(1.0, found.effective / _least_effective(found, settings)) ** 2
+class _Values:
+    """The decision about a metric whose values are compared.
+
+    More tolerance never makes a regression: every way to one is tried, whatever
+    the others found.
+    """
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        metric: MetricConfig,
+        scaled: Scaled,
+        whole: Posterior,
+        levels: dict[str, float],
+        settings: SequentialSettings,
+    ) -> None:
+        self.evidence, self.metric, self.scaled, self.settings = evidence, metric, scaled, settings
+        self.levels, self.whole = levels, whole
+        self.caution = min(1.0, whole.effective / _least_effective(whole, settings)) ** 2
+        self.recent = self._recent()
+        self.shapes = self._shapes()
+        self.p = worst(whole, scaled, metric)[0]
+
+    def _recent(self) -> Posterior | None:
+        if "recent" not in self.levels or len(self.evidence.canary) < _RECENT_FEWEST:
+            return None
+        late = shift(self.evidence, self.scaled, self.settings, first=1 - _RECENT).posterior
+        return late if late is not None and late.effective >= _least_effective(late, self.settings) else None
+
+    def _shapes(self) -> Shapes:
+        if "tail" not in self.levels and "spread" not in self.levels:
+            return Shapes()
+        sides = bad_sides(self.metric)
+        upward, downward = Classification.HIGH in sides, Classification.LOW in sides
+        return shapes(self.evidence, self.scaled, self.settings, upward=upward, downward=downward)
+
+    def decide(self) -> Assessment:
+        """Try every way to a regression, then every reason for doubt, then whether it is within what is accepted."""
+        shifted = self._shifts()
+        since = healed_since(self.evidence, self.scaled, self.metric, self.settings) if shifted else None
+        disagreed = None
+        for ground, p, side in shifted if since is None else []:
+            ranks, agrees = self._ranks(ground, side)
+            if agrees:
+                return self._found(side, ground, p, ranks=ranks)
+            disagreed = self._found(Classification.UNDECIDED, Ground.RANKS, p, ranks=ranks)
+        shaped = self._shaped()
+        if shaped is not None:
+            return shaped
+        if disagreed is not None:
+            return disagreed
+        if since is None and self._within():
+            return self._found(Classification.PASS, Ground.NONE, self.p)
+        if since is None:
+            since = healed_since(self.evidence, self.scaled, self.metric, self.settings)
+        if since is not None:
+            return replace(self._found(Classification.PASS, Ground.HEALED, self.p), since=since)
+        if self.caution < 1:
+            few = f"{self.whole.n} samples that resemble each other are worth {self.whole.effective:.1f} independent ones"
+            return replace(self._found(Classification.UNDECIDED, Ground.LACKING, self.p), lacking=few)
+        return self._found(Classification.UNDECIDED, Ground.NONE, self.p)
+
+    def _found(self, classification: Classification, ground: Ground, p: float, *, ranks: RankTest | None = None) -> Assessment:
+        return Assessment(
+            classification=classification,
+            ground=ground,
+            levels=self.levels,
+            p=p,
+            scaled=self.scaled,
+            estimate=self.whole,
+            recent=self.recent,
+            found=self.shapes,
+            ranks=ranks,
+        )
+
+    def _shifts(self) -> list[tuple[Ground, float, Classification]]:
+        """Every part of the window over which the level is beyond tolerance."""
+        found = []
+        p, side = worst(self.whole, self.scaled, self.metric)
+        if p <= self.levels["whole"] * self.caution:
+            found.append((Ground.WHOLE, p, side))
+        if self.recent is not None:
+            p, side = worst(self.recent, self.scaled, self.metric)
+            if p <= self.levels["recent"]:
+                found.append((Ground.RECENT, p, side))
+        return found
+
+    def _ranks(self, ground: Ground, side: Classification) -> tuple[RankTest, bool]:
+        """Ask Mann-Whitney, of the part of the window that the shift is in."""
+        ranked = self.evidence.ranked
+        assert ranked is not None
+        x, y = ranked.canary, ranked.baseline
+        if ground is Ground.RECENT:
+            half = len(x) - int(len(x) * _RECENT)
+            x, y = x[half:], y[half:] if self.evidence.paired else y
+        ranks = mann_whitney(x, y)
+        one_sided = ranks.greater if side is Classification.HIGH else ranks.less
+        return ranks, one_sided <= self.settings.agreement
+
+    def _shaped(self) -> Assessment | None:
+        """A spread or tail that was shown, or is suspicious enough not to pass."""
+        upper = Classification.HIGH in bad_sides(self.metric)
+        tail = Classification.HIGH if self.shapes.tail.upward and upper else Classification.LOW
+        found = (
+            (Ground.SPREAD, self.shapes.spread.p, Classification.HIGH if upper else Classification.LOW),
+            (Ground.TAIL, self.shapes.tail.p, tail),
+        )
+        for ground, p, side in found:
+            if p <= self.levels.get(ground.value, 0.0):
+                return self._found(side, ground, p)
+        for ground, p, _ in found:
+            if ground.value in self.levels and p <= self.settings.suspicion:
+                return self._found(Classification.UNDECIDED, ground, p)
+        return None
+
+    def _within(self) -> bool:
+        """Whether a change as large as `notice` is excluded, and the later half gives no reason for doubt."""
+        for side in bad_sides(self.metric):
+            if noticed(self.whole, self.scaled, side) > self.settings.beta * self.caution:
+                return False
+            if self.recent is not None and noticed(self.recent, self.scaled, side) > _RECENT_DOUBT:
+                return False
+        return True
 
 
 def _least_effective(found: Posterior, settings: SequentialSettings) -> float:
@@ -154,119 +205,40 @@ def _least_effective(found: Posterior, settings: SequentialSettings) -> float:
     return settings.min_effective if found.n >= settings.min_batches else found.n / 2
 
 
-def _within(base: Assessment, metric: MetricConfig, settings: SequentialSettings, beta: float) -> bool:
-    """Whether a change as large as `notice` is excluded, and the later half gives no reason for doubt."""
-    assert base.estimate is not None
-    assert base.scaled is not None
-    for side in _sides(metric):
-        if _unnoticed(base.estimate, base.scaled, side) > beta:
-            return False
-        if base.recent is not None and _unnoticed(base.recent, base.scaled, side) > _RECENT_DOUBT:
-            return False
-    return True
-
-
-def _located(
-    base: Assessment,
-    evidence: Evidence,
-    metric: MetricConfig,
-    settings: SequentialSettings,
-    test: Test,
-    p: float,
-    side: Classification,
-) -> Assessment:
-    """A shift of level is a regression where Mann-Whitney agrees and the canary has not healed."""
-    assert base.scaled is not None
-    since = _healed_since(evidence, base.scaled, metric, settings, side)
-    if since is not None:
-        return replace(base, classification=Classification.PASS, decided_by=Test.HEALED, p=p, since=since)
-    assert evidence.ranked is not None
-    ranks = mann_whitney(evidence.ranked.canary, evidence.ranked.baseline)
-    one_sided = ranks.greater if side is Classification.HIGH else ranks.less
-    if test is Test.RECENT and one_sided > settings.agreement:
-        # A change that is half a window old is asked of the half that it is in.
-        part = len(evidence.ranked.canary) // 2
-        x, y = evidence.ranked.canary[part:], evidence.ranked.baseline[part:] if evidence.paired else evidence.ranked.baseline
-        late = mann_whitney(x, y)
-        one_sided = late.greater if side is Classification.HIGH else late.less
-    if one_sided > settings.agreement:
-        return replace(base, decided_by=Test.RANKS, p=p, ranks=ranks)
-    return replace(base, classification=side, decided_by=test, p=p, ranks=ranks)
-
-
-def _healed_since(
-    evidence: Evidence, scaled: Scaled, metric: MetricConfig, settings: SequentialSettings, side: Classification
-) -> float | None:
-    """Share of the window after which the canary is within what is accepted although it was not before; None where it is not."""
-    end = shift(evidence, scaled, settings, first=_HEALED_SINCE[-1], fewest=6).posterior
-    if end is None:
-        return None
-    at_end, tolerated = (end.mean, scaled.tolerance[0]) if side is Classification.HIGH else (-end.mean, scaled.tolerance[1])
-    noticed = scaled.notice[0] if side is Classification.HIGH else scaled.notice[1]
-    if at_end > (tolerated + noticed) / 2:
-        return None
-    for since in _HEALED_SINCE:
-        late = shift(evidence, scaled, settings, first=since, fewest=6).posterior
-        if late is None or any(_unnoticed(late, scaled, one) > settings.beta for one in _sides(metric)):
-            continue
-        if _was_worse(evidence, scaled, since, side):
-            return since
-    return None
-
-
-def _was_worse(evidence: Evidence, scaled: Scaled, since: float, side: Classification) -> bool:
-    """Whether some early part was shown to be worse than the part after `since`."""
-    n = len(scaled.canary)
-    values = scaled.canary - scaled.baseline if evidence.paired else scaled.canary
-    late = values[int(n * since) :: evidence.stride]
-    for part in _WARM_UPS:
-        early = values[: int(n * min(part, since)) : evidence.stride]
-        if min(len(early), len(late)) >= 4:
-            found = difference_of(early, late)
-            better = found.below(0.0) if side is Classification.HIGH else found.above(0.0)
-            if better <= _HEALED_CHANGE:
-                return True
-    return False
-
-
 def _assess_counts(evidence: Evidence, metric: MetricConfig, levels: dict[str, float], settings: SequentialSettings) -> Assessment:
     ratio = compare_counts(evidence, metric, settings)
     if ratio is None or ratio.batches < settings.min_batches:
-        n = min(len(evidence.canary), len(evidence.baseline))
-        needed = settings.min_batches
-        lacking = f"{n} samples, at least {needed} that share no data are needed to know how counts vary"
-        return Assessment(classification=Classification.UNDECIDED, decided_by=Test.LACKING, levels=levels, lacking=lacking)
+        batches = 0 if ratio is None else ratio.batches
+        lacking = f"{batches} samples with requests that share no data, {settings.min_batches} are needed to know how the counts vary"
+        return Assessment(ground=Ground.LACKING, levels=levels, lacking=lacking)
     recent = None
     if "recent" in levels and len(evidence.canary) >= _RECENT_FEWEST:
         late = compare_counts(evidence, metric, settings, first=1 - _RECENT)
         recent = late if late is not None and late.batches >= settings.min_batches else None
-    base = Assessment(classification=Classification.UNDECIDED, decided_by=Test.NONE, levels=levels, ratio=ratio, recent_ratio=recent)
+    base = Assessment(levels=levels, ratio=ratio, recent_ratio=recent)
     p, side = _worst_ratio(ratio, metric)
-    healed = recent is not None and ratio_within(recent, metric, settings) and _worst_ratio(recent, metric)[0] > 0.2
-    if p <= levels["whole"]:
-        if healed:
-            return replace(base, classification=Classification.PASS, decided_by=Test.HEALED, p=p, since=1 - _RECENT)
-        return replace(base, classification=side, decided_by=Test.WHOLE, p=p)
+    steady = recent is not None and ratio_within(recent, metric, settings) and _worst_ratio(recent, metric)[0] > _STEADY
+    if p <= levels["whole"] and not steady:
+        return replace(base, classification=side, ground=Ground.WHOLE, p=p)
     if recent is not None:
         p_recent, side = _worst_ratio(recent, metric)
         if p_recent <= levels["recent"]:
-            return replace(base, classification=side, decided_by=Test.RECENT, p=p_recent)
+            return replace(base, classification=side, ground=Ground.RECENT, p=p_recent)
+    if p <= levels["whole"]:
+        return replace(base, classification=Classification.PASS, ground=Ground.HEALED, p=p, since=1 - _RECENT)
     within = ratio_within(ratio, metric, settings)
     return replace(base, classification=Classification.PASS if within else Classification.UNDECIDED, p=p)
 
 
 def _worst_ratio(ratio: Ratio, metric: MetricConfig) -> tuple[float, Classification]:
-    up, down = (ratio.up, Classification.HIGH), (ratio.down, Classification.LOW)
-    p, side = min(up, down, key=lambda found: found[0])
-    return min(1.0, p * len(_sides(metric))), side if p < 1 else _sides(metric)[0]
+    p, side = min((ratio.up, Classification.HIGH), (ratio.down, Classification.LOW), key=lambda found: found[0])
+    sides = bad_sides(metric)
+    return min(1.0, p * len(sides)), side if p < 1 else sides[0]
 
 
 def ratio_within(ratio: Ratio, metric: MetricConfig, settings: SequentialSettings) -> bool:
     """Whether a difference as large as `notice` is excluded."""
-    noticed = metric.notice.amount(min(ratio.baseline, 1 - ratio.baseline))
+    margin = metric.notice.amount(min(ratio.baseline, 1 - ratio.baseline))
     low, high = ratio.interval(settings.beta)
-    sides = _sides(metric)
-    return (Classification.HIGH not in sides or high <= noticed) and (Classification.LOW not in sides or low >= -noticed)
-
-
-__all__ = ["Assessment", "Shift", "Test", "assess", "ratio_within"]
+    up = metric.direction is Direction.DECREASE or high <= margin
+    return up and (metric.direction is Direction.INCREASE or low >= -margin)

@@ -9,7 +9,7 @@ from judge.core import words
 from judge.core.classification import _limit_words
 from judge.core.config import MetricConfig
 from judge.core.model import Classification, Comparison, MetricResult, SeriesPair
-from judge.core.sequential.assessment import Assessment, Test
+from judge.core.sequential.assessment import Assessment, Ground
 from judge.core.sequential.budget import Look
 from judge.core.sequential.evidence import Evidence, Scaled
 from judge.core.sequential.joint import Joint
@@ -55,7 +55,7 @@ def refused(empty: MetricResult, evidence: Evidence) -> MetricResult:
     )
 
 
-def explained(  # noqa: PLR0913 - everything that is known of one metric
+def explained(
     empty: MetricResult,
     metric: MetricConfig,
     evidence: Evidence,
@@ -90,8 +90,8 @@ def compare(evidence: Evidence, metric: MetricConfig, found: Assessment, setting
         return None
     ranks = found.ranks if found.ranks is not None else mann_whitney(evidence.ranked.canary, evidence.ranked.baseline)
     tail = settings.beta
-    if found.decided_by in {Test.WHOLE, Test.RECENT} and found.classification.regressed:
-        tail = max(found.levels[found.decided_by.value] / (2 if metric.direction.value == "either" else 1), 1e-12)
+    if found.ground in {Ground.WHOLE, Ground.RECENT} and found.classification.regressed:
+        tail = max(found.levels[found.ground.value] / (2 if metric.direction.value == "either" else 1), 1e-12)
     if found.ratio is not None:
         return _of_counts(evidence, found, ranks, tail)
     assert found.estimate is not None
@@ -99,12 +99,10 @@ def compare(evidence: Evidence, metric: MetricConfig, found: Assessment, setting
     return _of_values(evidence, found, found.estimate, found.scaled, ranks, tail)
 
 
-def _of_values(
-    evidence: Evidence, found: Assessment, whole: Posterior, scaled: Scaled, ranks: RankTest, tail: float
-) -> Comparison:
+def _of_values(evidence: Evidence, found: Assessment, whole: Posterior, scaled: Scaled, ranks: RankTest, tail: float) -> Comparison:
     assert evidence.ranked is not None
     level = 1 - 2 * tail
-    recent = found.decided_by is Test.RECENT and found.recent is not None
+    recent = found.ground is Ground.RECENT and found.recent is not None
     estimate = found.recent if recent and found.recent is not None else whole
     low, high = estimate.interval(tail)
     shift = hodges_lehmann(evidence.ranked.canary, evidence.ranked.baseline, level=level)
@@ -143,7 +141,7 @@ def _level(evidence: Evidence, scaled: Scaled) -> float:
 
 
 def _of_counts(evidence: Evidence, found: Assessment, ranks: RankTest, tail: float) -> Comparison:
-    recent = found.decided_by is Test.RECENT and found.recent_ratio is not None
+    recent = found.ground is Ground.RECENT and found.recent_ratio is not None
     ratio = found.recent_ratio if recent and found.recent_ratio is not None else found.ratio
     assert ratio is not None
     assert evidence.ranked is not None

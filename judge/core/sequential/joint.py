@@ -11,21 +11,24 @@ from judge.core.config import Direction, MetricConfig
 from judge.core.model import Floats
 from judge.core.sequential.evidence import Evidence, on_scale
 from judge.core.sequential.settings import SequentialSettings
-from judge.core.statistics.dependence import batch_length, batch_means, mean_of, winsorise
+from judge.core.statistics.dependence import batch_length, batch_means, mean_of, robust_scale, winsorise
 
 FEWEST_METRICS = 3
+_LEAST_NOISE = 0.02
+"""A metric that hardly varies must not outweigh all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joint:
-    """The mean change of `metrics` metrics in their bad directions, in units of what each tolerates.
+    """The mean change of `metrics` metrics in their bad directions, each in units of its own noise.
+
+    `change` is the plain mean, a fraction of the baseline; `worse` metrics went in the bad direction.
 
     `p_noted` is against half of what is tolerated, `p_beyond` against all of it; both are
     held against `level`.
     """
 
     metrics: int
-    mean: float
     change: float
     worse: int
     p_noted: float
@@ -40,16 +43,19 @@ def together(parts: Sequence[tuple[Evidence, MetricConfig]], settings: Sequentia
     """
     rows: list[Floats] = []
     times: list[Floats] = []
+    accepted: list[float] = []
     changes, stride = [], 1
     for evidence, metric in parts:
         if not evidence.paired or evidence.counted or metric.direction is Direction.EITHER or len(evidence.t) < 10:
             continue
         scaled = on_scale(evidence, metric)
-        sign, tolerated = (1, scaled.tolerance[0]) if metric.direction is Direction.INCREASE else (-1, scaled.tolerance[1])
-        if not scaled.logarithmic or not 0 < tolerated < np.inf:
+        if not scaled.logarithmic:
             continue
+        sign, tolerated = (1, scaled.tolerance[0]) if metric.direction is Direction.INCREASE else (-1, scaled.tolerance[1])
         d = sign * winsorise(scaled.canary - scaled.baseline)
-        rows.append(d / tolerated)
+        noise = max(robust_scale(d)[1], _LEAST_NOISE)
+        rows.append(d / noise)
+        accepted.append(tolerated / noise)
         times.append(evidence.t)
         changes.append(float(d.mean()))
         stride = max(stride, evidence.stride)
@@ -62,13 +68,13 @@ def together(parts: Sequence[tuple[Evidence, MetricConfig]], settings: Sequentia
     found = mean_of(batch_means(average, length=length))
     if found.effective < settings.min_effective:
         return None
+    most = float(np.mean(accepted))
     return Joint(
         metrics=len(rows),
-        mean=found.mean,
         change=float(np.expm1(np.mean(changes))),
         worse=sum(change > 0 for change in changes),
-        p_noted=found.below(settings.joint_accepted),
-        p_beyond=found.below(1.0),
+        p_noted=found.below(settings.joint_accepted * most),
+        p_beyond=found.below(most),
         level=level,
     )
 
@@ -76,12 +82,12 @@ def together(parts: Sequence[tuple[Evidence, MetricConfig]], settings: Sequentia
 def _at_common_times(rows: Sequence[Floats], times: Sequence[Floats]) -> Floats:
     first = times[0]
     if all(len(t) == len(first) and (t is first or bool((t == first).all())) for t in times):
-        mean: Floats = np.mean(np.stack(rows), axis=0)
-        return mean
+        same: Floats = np.mean(np.stack(rows), axis=0)
+        return same
     common = first
     for t in times[1:]:
         common = np.intersect1d(common, t, assume_unique=True)
     if not len(common):
         return np.empty(0)
-    mean = np.mean(np.stack([row[np.searchsorted(t, common)] for row, t in zip(rows, times, strict=True)]), axis=0)
-    return mean
+    shared: Floats = np.mean(np.stack([row[np.searchsorted(t, common)] for row, t in zip(rows, times, strict=True)]), axis=0)
+    return shared

@@ -113,7 +113,7 @@ def judge_sequential(
             continue
         found = assess(case.evidence, case.metric, look, budgets.of(case.metric), settings)
         if not settings.explain:
-            results.append(replace(case.blank, classification=found.classification, reason=found.decided_by.value))
+            results.append(replace(case.blank, classification=found.classification, reason=found.ground.value))
             continue
         waiting = wait(case.evidence, case.metric, found, settings)
         if waiting is not None:
@@ -121,9 +121,7 @@ def judge_sequential(
         note = fairness.of_the_baseline(case.evidence, case.metric, found.scaled)
         notes = (note,) if note else ()
         results.append(
-            explanation.explained(
-                case.blank, case.metric, case.evidence, found, look=look, waiting=waiting, notes=notes, settings=settings
-            )
+            explanation.explained(case.blank, case.metric, case.evidence, found, look=look, waiting=waiting, notes=notes, settings=settings)
         )
     unfair = [*fairness.of_the_plan(config, window, look), *fairness.of_the_labels(ordered), *fairness.of_the_traffic(traffic)]
     verdict = decide(results, config, traffic=traffic, source_trouble=source_trouble(pairs), warnings=(*warnings, *unfair))

@@ -1,4 +1,4 @@
-"""Shifts of level: is the canary's usual value further from the baseline's than is tolerated?"""
+"""Shifts of level: how far the canary's usual value lies from the baseline's."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def shift(
     last, first : float
         The part: from `first` to `last` of its samples, as shares.
     fewest : int
-        Samples needed on the canary's side (both sides where paired).
+        Samples needed where paired.
     """
     x, y = scaled.canary, scaled.baseline
     n = len(x)
-    begin, end = int(n * first), int(round(n * last))
+    begin, end = int(n * first), round(n * last)
     x = x[begin:end]
     if evidence.paired:
         return _paired(x - y[begin:end], evidence.stride, settings, fewest)
-    return _unpaired(x, y, evidence.stride, settings, fewest)
+    return _unpaired(x, y, evidence.stride, settings)
 
 
 def _paired(d: Floats, stride: int, settings: SequentialSettings, fewest: int) -> Shift:
@@ -60,7 +60,7 @@ def _paired(d: Floats, stride: int, settings: SequentialSettings, fewest: int) -
     return Shift(posterior=mean_of(batch_means(winsorise(d), length=length)), batches=batches)
 
 
-def _unpaired(x: Floats, y: Floats, stride: int, settings: SequentialSettings, fewest: int) -> Shift:
+def _unpaired(x: Floats, y: Floats, stride: int, settings: SequentialSettings) -> Shift:
     lengths = [batch_length(len(values), stride=stride, most=settings.most_batches) for values in (x, y)]
     batches = [len(values) // length for values, length in zip((x, y), lengths, strict=True)]
     few, many = sorted(batches)

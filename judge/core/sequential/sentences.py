@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from judge.core import words
 from judge.core.config import Direction, MetricConfig
 from judge.core.model import Classification, Comparison
-from judge.core.sequential.assessment import Assessment, Test
+from judge.core.sequential.assessment import Assessment, Ground
 from judge.core.sequential.budget import Look
 from judge.core.sequential.evidence import Evidence, Scaled
 from judge.core.sequential.settings import SequentialSettings
@@ -52,7 +52,7 @@ class Saying:
 
 def sentence(saying: Saying) -> str:
     """Say what was found, plainly first."""
-    return _SENTENCES[saying.found.decided_by](saying)
+    return _SENTENCES[saying.found.ground](saying)
 
 
 def _change(saying: Saying) -> str:
@@ -62,9 +62,10 @@ def _change(saying: Saying) -> str:
     if found.counts is not None:
         counts = found.counts
         return (
-            f"{words.count(counts.canary_events)} of {words.count(counts.canary_total)} ({words.percent(found.canary_value)}) on the canary, "
-            f"{words.count(counts.baseline_events)} of {words.count(counts.baseline_total)} ({words.percent(found.baseline_value)}) "
-            f"on the baseline"
+            f"{words.count(counts.canary_events)} of {words.count(counts.canary_total)} "
+            f"({words.percent(found.canary_value)}) on the canary, "
+            f"{words.count(counts.baseline_events)} of {words.count(counts.baseline_total)} "
+            f"({words.percent(found.baseline_value)}) on the baseline"
         )
     if math.isnan(found.change):
         return f"{'+' if found.shift >= 0 else ''}{words.amount(found.shift, saying.metric.unit)} where the baseline is zero"
@@ -92,7 +93,7 @@ def _numbers(saying: Saying) -> str:
         parts.append(f"effective n={found.n_effective}")
     if str(saying.look):
         parts.append(str(saying.look))
-    level = saying.found.levels.get(saying.found.decided_by.value, saying.found.levels.get("whole", 0.0))
+    level = saying.found.levels.get(saying.found.ground.value, saying.found.levels.get("whole", 0.0))
     if saying.look.of > 1 and level > 0:
         parts.append(f"level {level:.2g}")
     return ", ".join(parts)
@@ -114,7 +115,7 @@ def _regressed_lately(saying: Saying) -> str:
 
 def _times(value: float, scaled: Scaled) -> str:
     """A distance on the scale as a multiple, or in units of the baseline's level."""
-    return f"{words.number(math.exp(min(value, 50.0)))} times" if scaled.logarithmic else f"{words.percent(value)} of the usual value off"
+    return f"{math.exp(min(value, 50.0)):.2g} times" if scaled.logarithmic else f"{words.percent(value)} of the usual value off"
 
 
 def _tail(saying: Saying) -> str:
@@ -125,8 +126,8 @@ def _tail(saying: Saying) -> str:
         f"{tail.baseline} of {tail.n_baseline} on the baseline"
     )
     if saying.found.classification.regressed:
-        return f"spikes that the baseline does not have: {spikes}, {words.p_value(tail.p)}; usual level {_change(saying)}; {_numbers(saying)}"
-    return f"{spikes}: too few to be sure, too many to pass ({words.p_value(tail.p)}); usual level {_change(saying)}; {_numbers(saying)}"
+        return f"spikes that the baseline does not have: {spikes}, {words.p_value(tail.p)}; level {_change(saying)}; {_numbers(saying)}"
+    return f"{spikes}: too few to be sure, too many to pass ({words.p_value(tail.p)}); level {_change(saying)}; {_numbers(saying)}"
 
 
 def _spread(saying: Saying) -> str:
@@ -139,8 +140,8 @@ def _spread(saying: Saying) -> str:
     )
     accepted = f"{saying.settings.spread_accepted:g} times is accepted"
     if saying.found.classification.regressed:
-        return f"{swings}: {accepted}, {words.p_value(spread.p)}; usual level {_change(saying)}; {_numbers(saying)}"
-    return f"{swings}: {accepted}, not yet sure ({words.p_value(spread.p)}); usual level {_change(saying)}; {_numbers(saying)}"
+        return f"{swings}: {accepted}, {words.p_value(spread.p)}; level {_change(saying)}; {_numbers(saying)}"
+    return f"{swings}: {accepted}, not yet sure ({words.p_value(spread.p)}); level {_change(saying)}; {_numbers(saying)}"
 
 
 def _healed(saying: Saying) -> str:
@@ -161,7 +162,8 @@ def _disagreed(saying: Saying) -> str:
 def _lacking(saying: Saying) -> str:
     if saying.comparison is None:
         return f"too little to tell: {saying.found.lacking}"
-    return f"too little to tell: {saying.found.lacking}; so far {_change(saying)} ({_interval(saying)}); {_numbers(saying)}{_longer(saying)}"
+    so_far = f"so far {_change(saying)} ({_interval(saying)})"
+    return f"too little to tell: {saying.found.lacking}; {so_far}; {_numbers(saying)}{_longer(saying)}"
 
 
 def _plain(saying: Saying) -> str:
@@ -178,7 +180,7 @@ def _plain(saying: Saying) -> str:
 
 
 def _longer(saying: Saying) -> str:
-    """How much longer?"""
+    """Say how much longer."""
     waiting = saying.waiting
     if waiting is None:
         return ""
@@ -187,17 +189,24 @@ def _longer(saying: Saying) -> str:
     could = f"; about {sign}{size} would be seen now" if math.isfinite(waiting.detectable) and waiting.detectable < 50 else ""
     if waiting.hopeless:
         return f"{could}; more samples will hardly decide it: the change lies where either answer is right, or it varies too much"
-    missing = f"{words.count(waiting.requests)} canary requests" if waiting.requests else f"{waiting.samples:.0f} samples"
-    return f"{could}; about {missing} more ({words.duration(waiting.seconds)}) should decide"
+    missing = (
+        f"{words.count(_rounded(waiting.requests))} more canary requests" if waiting.requests else f"{waiting.samples:.0f} more samples"
+    )
+    return f"{could}; about {missing} ({words.duration(waiting.seconds)}) should decide"
 
 
-_SENTENCES: dict[Test, Callable[[Saying], str]] = {
-    Test.WHOLE: _worse,
-    Test.RECENT: _regressed_lately,
-    Test.TAIL: _tail,
-    Test.SPREAD: _spread,
-    Test.HEALED: _healed,
-    Test.RANKS: _disagreed,
-    Test.LACKING: _lacking,
-    Test.NONE: _plain,
+def _rounded(value: float) -> float:
+    """Two significant digits: an estimate must not look like a count."""
+    return float(f"{value:.2g}")
+
+
+_SENTENCES: dict[Ground, Callable[[Saying], str]] = {
+    Ground.WHOLE: _worse,
+    Ground.RECENT: _regressed_lately,
+    Ground.TAIL: _tail,
+    Ground.SPREAD: _spread,
+    Ground.HEALED: _healed,
+    Ground.RANKS: _disagreed,
+    Ground.LACKING: _lacking,
+    Ground.NONE: _plain,
 }

@@ -39,6 +39,7 @@ class SequentialSettings:
     most_batches: int = 30
     agreement: float = 0.05
     suspicion: float = 0.01
+    healing: float = 0.005
     spike_deviations: float = 4.5
     spike_notices: float = 2.0
     spike_rarity: float = 0.0125

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from judge.core.sequential.evidence import Evidence, Scaled
 from judge.core.sequential.settings import SequentialSettings
 from judge.core.statistics.dependence import batch_length, batch_means, difference_of, mean_of, robust_scale, winsorise
 from judge.core.statistics.tails import at_least, clusters, residuals
+
+_FEWEST_SPIKES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,7 @@ class Tail:
     n_canary: int = 0
     n_baseline: int = 0
     largest: float = 0.0
+    upward: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +78,17 @@ def _tail(  # noqa: PLR0913 - both sides, raw and residual
         if scale <= own:
             # What both sides share is larger than what each has alone: spikes are sought in the difference.
             reach = max(settings.spike_deviations * scale, least)
-            return _compare(d > reach, d < -reach, np.abs(d), upward=upward, downward=downward, settings=settings)
+            both = 2 if upward and downward else 1
+            up = _compare(d > reach, d < -reach, np.abs(d), ways=both, settings=settings) if upward else Tail()
+            down = _compare(d < -reach, d > reach, np.abs(d), ways=both, settings=settings) if downward else Tail()
+            return up if up.p <= down.p else replace(down, upward=False)
     reach = max(settings.spike_deviations * own, least)
     if reach <= 0:
         return Tail()
-    up = _compare(r > reach, s > reach, np.abs(r), upward=True, downward=False, settings=settings) if upward else Tail()
-    down = _compare(r < -reach, s < -reach, np.abs(r), upward=True, downward=False, settings=settings) if downward else Tail()
-    return min(up, down, key=lambda tail: tail.p)
+    both = 2 if upward and downward else 1
+    up = _compare(r > reach, s > reach, np.abs(r), ways=both, settings=settings) if upward else Tail()
+    down = _compare(r < -reach, s < -reach, np.abs(r), ways=both, settings=settings) if downward else Tail()
+    return up if up.p <= down.p else replace(down, upward=False)
 
 
 def _noise(r: Floats) -> float:
@@ -89,22 +96,20 @@ def _noise(r: Floats) -> float:
     return max(robust_scale(r)[1], 1.25 * float(np.abs(winsorise(r)).mean()))
 
 
-def _compare(hits: Mask, other: Mask, sizes: Floats, *, upward: bool, downward: bool, settings: SequentialSettings) -> Tail:
-    candidates = []
-    if upward:
-        candidates.append((hits, other))
-    if downward:
-        candidates.append((other, hits))
-    found = Tail()
-    for mine, theirs in candidates:
-        count, against = int(mine.sum()), int(theirs.sum())
-        # One long incident is one event, however many samples it covers.
-        if count < 3 or clusters(mine) < 2:
-            continue
-        p = min(1.0, at_least(count, len(mine), against, len(theirs), rarity=settings.spike_rarity) * len(candidates))
-        if p < found.p:
-            found = Tail(p=p, canary=count, baseline=against, n_canary=len(mine), n_baseline=len(theirs), largest=float(sizes[mine].max()))
-    return found
+def _compare(mine: Mask, theirs: Mask, sizes: Floats, *, ways: int, settings: SequentialSettings) -> Tail:
+    count, against = int(mine.sum()), int(theirs.sum())
+    # One long incident is one event, however many samples it covers.
+    if count < _FEWEST_SPIKES or clusters(mine) < 2:
+        return Tail()
+    p = at_least(count, len(mine), against, len(theirs), rarity=settings.spike_rarity)
+    return Tail(
+        p=min(1.0, p * ways),
+        canary=count,
+        baseline=against,
+        n_canary=len(mine),
+        n_baseline=len(theirs),
+        largest=float(sizes[mine].max()),
+    )
 
 
 def _spread(size_r: Floats, size_s: Floats, evidence: Evidence, scaled: Scaled, settings: SequentialSettings) -> Spread:

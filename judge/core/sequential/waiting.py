@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from judge.core.config import Direction, MetricConfig
 from judge.core.model import Classification
-from judge.core.sequential.assessment import Assessment, Test
+from judge.core.sequential.assessment import Assessment, Ground
 from judge.core.sequential.evidence import Evidence
 from judge.core.sequential.settings import SequentialSettings
 
@@ -37,7 +37,7 @@ class Wait:
 
 def wait(evidence: Evidence, metric: MetricConfig, found: Assessment, settings: SequentialSettings) -> Wait | None:
     """Estimate the wait of an undecided metric; None where there is nothing to wait for."""
-    if found.classification is not Classification.UNDECIDED or found.decided_by not in {Test.NONE, Test.LACKING}:
+    if found.classification is not Classification.UNDECIDED or found.ground not in {Ground.NONE, Ground.LACKING}:
         return None
     if found.ratio is not None:
         return _counts(evidence, metric, found, settings)

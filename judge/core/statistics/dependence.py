@@ -124,7 +124,8 @@ def _moments(d: Floats) -> tuple[Floats, Floats]:
 
 def _weights(log_weight: Floats) -> Floats:
     weight: Floats = np.exp(log_weight - log_weight.max())
-    return weight / weight.sum()
+    weight /= weight.sum()
+    return weight
 
 
 def mean_of(d: Floats) -> Posterior:

@@ -34,13 +34,21 @@ def ordered_differences(x: Floats, y: Floats, ranks: Sequence[int]) -> list[floa
         return [float(flat[rank]) for rank in ranks]
     xs, ys = np.sort(x), np.sort(y)
     coarse = np.sort(np.subtract.outer(xs[_EVERY // 2 :: _EVERY], ys[_EVERY // 2 :: _EVERY]).ravel())
-    return [_pick(xs, ys, coarse, rank) for rank in ranks]
+    wanted = sorted(set(ranks))
+    groups: list[list[int]] = []
+    for rank in wanted:
+        if groups and rank == groups[-1][-1] + 1:
+            groups[-1].append(rank)
+        else:
+            groups.append([rank])
+    found = {rank: value for group in groups for rank, value in zip(group, _pick(xs, ys, coarse, group), strict=True)}
+    return [found[rank] for rank in ranks]
 
 
-def _pick(xs: Floats, ys: Floats, coarse: Floats, rank: int) -> float:
-    """Widen the bracket until the rank is inside, then look at what is inside."""
+def _pick(xs: Floats, ys: Floats, coarse: Floats, ranks: list[int]) -> list[float]:
+    """Pick neighbouring ranks: widen the bracket until the ranks are inside, then look at what is inside."""
     total = len(xs) * len(ys)
-    centre = rank / total * len(coarse)
+    centre = ranks[0] / total * len(coarse)
     margin = max(0.01 * len(coarse), 8.0)
     pad = 1e-12 * max(abs(float(xs[-1] - ys[0])), abs(float(xs[0] - ys[-1])), 1e-300)
     while True:
@@ -53,11 +61,13 @@ def _pick(xs: Floats, ys: Floats, coarse: Floats, rank: int) -> float:
         smaller = total - int(ends.sum())
         inside = ends - starts
         count = int(inside.sum())
-        if smaller <= rank < smaller + count:
+        if smaller <= ranks[0] and ranks[-1] < smaller + count:
             rows = np.repeat(np.arange(len(xs)), inside)
             offsets = np.arange(count) - np.repeat(np.cumsum(inside) - inside, inside)
             values = xs[rows] - ys[starts[rows] + offsets]
-            return float(np.partition(values, rank - smaller)[rank - smaller])
+            places = [rank - smaller for rank in ranks]
+            values.partition(places)
+            return [float(values[place]) for place in places]
         margin *= 3
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -33,7 +34,7 @@ _FLOOR = -9.0
 
 def spent_power(share: float, alpha: float, *, power: float = 2.0) -> float:
     """Budget spent when this share of the data is there."""
-    return alpha * min(share, 1.0) ** power
+    return float(alpha * min(share, 1.0) ** power)
 
 
 def spent_obrien_fleming(share: float, alpha: float) -> float:
@@ -73,8 +74,6 @@ def boundary(shares: tuple[float, ...], alpha: float, spent: Callable[[float, fl
     >>> [round(z, 3) for z in boundary(fifths, 0.025, spent_obrien_fleming)]
     [4.877, 3.357, 2.68, 2.29, 2.031]
     """
-    from scipy.special import ndtr, ndtri
-
     found: list[float] = []
     # A path is the score B(t), variance t; `at`, `mass` is where it may be, below every boundary so far.
     at, mass = np.zeros(1), np.ones(1)
@@ -84,7 +83,7 @@ def boundary(shares: tuple[float, ...], alpha: float, spent: Callable[[float, fl
         may = min(spent(share, alpha), alpha)
         more = max(may - gone, 1e-16)
 
-        z = _solve(lambda z, at=at, mass=mass, step=step, share=share: float(mass @ ndtr((at - z * math.sqrt(share)) / step)), more)
+        z = _solve(_Crossing(at=at, mass=mass, step=step, root=math.sqrt(share)), more)
         found.append(z)
         node, weight = _nodes(_NODES)
         top, bottom = z * math.sqrt(share), min(_FLOOR * math.sqrt(share), -1.0 * math.sqrt(share))
@@ -95,8 +94,22 @@ def boundary(shares: tuple[float, ...], alpha: float, spent: Callable[[float, fl
         density = np.exp(-0.5 * ((here[:, None] - at[None, :]) / step) ** 2) / (step * math.sqrt(2 * math.pi))
         at, mass = here, width * (density @ mass)
         before, gone = share, gone + more
-    _ = ndtri
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Crossing:
+    """Chance that a path which is at `at` with weight `mass` lies above z after one more step."""
+
+    at: Floats
+    mass: Floats
+    step: float
+    root: float
+
+    def __call__(self, z: float) -> float:
+        from scipy.special import ndtr
+
+        return float(self.mass @ ndtr((self.at - z * self.root) / self.step))
 
 
 def _scaled(node: Floats, low: float, high: float) -> Floats:
@@ -111,8 +124,8 @@ def _solve(crossing: Callable[[float], float], target: float) -> float:
     wanted = math.log(target)
     if wanted <= at_high:
         return high
-    for _ in range(80):
-        middle = (low + high) / 2 if _ < 4 else low + (at_low - wanted) * (high - low) / max(at_low - at_high, 1e-300)
+    for turn in range(80):
+        middle = (low + high) / 2 if turn < 4 else low + (at_low - wanted) * (high - low) / max(at_low - at_high, 1e-300)
         middle = min(max(middle, low + 1e-3 * (high - low)), high - 1e-3 * (high - low))
         value = math.log(max(crossing(middle), 1e-300))
         if abs(value - wanted) < 1e-10 or high - low < 1e-12:
