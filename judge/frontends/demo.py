@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -32,6 +33,8 @@ _ARGO = {"User-Agent": "Go-http-client/1.1", "Accept-Encoding": "identity"}
 
 def run_demo(*, keep: bool, port: int) -> int:
     """Start the service, ask about each canary, print the verdicts; return the exit status."""
+    # Told to stop, leave through the same doors as after Ctrl-C: the service must not outlive the demo.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chosen = port if port else _free_port()
     address = f"http://127.0.0.1:{chosen}"
     with tempfile.TemporaryDirectory(prefix="judge-demo-") as folder, _service(chosen, Path(folder)) as process:

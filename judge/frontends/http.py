@@ -46,6 +46,7 @@ def create_app(service: Service, *, clock: Callable[[], float] = time.time) -> F
     app = Flask("judge", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = service.settings.max_body
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
     _add_questions(app, service, clock)
     _add_verdicts(app, service)
     _add_health(app, service)

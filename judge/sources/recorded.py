@@ -15,7 +15,7 @@ from judge.core.model import Classification, Problem, Series
 from judge.errors import ConfigError, DumpError
 from judge.sources import Answer, Query
 from judge.sources.dump import Dump
-from judge.sources.dumps import parse, split
+from judge.sources.dumps import TABLES, parse, split
 
 if TYPE_CHECKING:
     from judge.settings import SourceSettings
@@ -57,7 +57,8 @@ class RecordedSource:
 
 
 def _read(path: Path) -> Iterator[Dump]:
-    files = sorted(p for p in path.iterdir() if p.suffix in {".json", ".jsonl", ".gz", ".csv"}) if path.is_dir() else [path]
+    endings = (".json", ".jsonl", ".json.gz", ".jsonl.gz", *TABLES)
+    files = sorted(inside for inside in path.iterdir() if inside.name.endswith(endings)) if path.is_dir() else [path]
     for file in files:
         for raw in split(file):
             if isinstance(raw, DumpError):

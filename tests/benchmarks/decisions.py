@@ -159,7 +159,8 @@ def main(arguments: Sequence[str] | None = None) -> list[Cell]:
         chosen.n, chosen.rounds, chosen.kayenta_rounds = [60], min(chosen.rounds, 40), min(chosen.kayenta_rounds, 5)
     names = [name for name in SCENARIOS if not chosen.scenario or any(part in name for part in chosen.scenario)]
     if not names:
-        parser.error(f"no scenario has {' or '.join(chosen.scenario)} in its name; there are: {', '.join(SCENARIOS)}")
+        known = ", ".join(SCENARIOS)
+        parser.error(f"no scenario has {known}")
     print(
         f"seed {chosen.seed}, {chosen.metrics} metrics of which 2 critical, {chosen.rounds} rollouts a cell (Kayenta {chosen.kayenta_rounds})"
     )

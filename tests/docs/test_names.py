@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from functools import cache
 from importlib import import_module
 
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
-from judge.archive import NoArchive
+from judge.archive import NoArchive, open_archive
+from judge.core.canary import JUDGES
 from judge.core.config import Margin
 from judge.core.methods import METHODS
 from judge.core.model import Classification, Outcome
@@ -23,6 +25,7 @@ from judge.settings import _NOT_YET, DEFAULT_ARCHIVE, ENVIRONMENT, ServerDocumen
 from judge.sources.dumps import TABLES
 from judge.wire import request as wire_request
 from judge.wire.answer import answer
+from judge.wire.config_document import DEFAULT_JUDGE
 from tests.docs.pages import DOCS, PAGES, README, ROOT, anchors, blocks, codes, links, named, prose, rows, section, steps, text
 from tests.docs.settings import default_words, type_words
 from tests.wire.test_answer import record
@@ -33,11 +36,14 @@ FOREIGN = {"JUDGE_REQUIRE_SERVERS"}
 """A variable of the tests, not of the service."""
 
 
+@cache
 def routes() -> set[str]:
-    """Every address of the service, as the pages write it."""
+    """Every address of the service with its method, as the pages write it."""
     settings = Settings(config_dir=ROOT / "judge" / "demo")
-    rules = create_app(Service(settings, NoArchive())).url_map.iter_rules()
-    return {re.sub(r"<(?:\w+:)?(?:\w+_)?(\w+)>", r"{\1}", rule.rule) for rule in rules}
+    # With an archive, since some doors need one; nothing is opened until something is asked.
+    rules = create_app(Service(settings, open_archive("sqlite:///never-opened.sqlite"))).url_map.iter_rules()
+    told = [(method, rule.rule) for rule in rules for method in rule.methods - {"HEAD", "OPTIONS"}]
+    return {f"{method} " + re.sub(r"<(?:\w+:)?(?:\w+_)?(\w+)>", r"{\1}", rule) for method, rule in told}
 
 
 def exit_statuses() -> set[int]:
@@ -88,10 +94,9 @@ def test_every_format_is_told():
 
 
 def test_every_address_is_told():
-    told = {match for page in PAGES for match in re.findall(r"`(?:GET|POST|PUT|DELETE) (/[^`?\s]*)`", text(page))}
+    told = set(re.findall(r"`((?:GET|POST|PUT|DELETE) /[^`?\s]*)`", prose(HTTP)))
 
-    assert routes() - told == set()
-    assert {row["address"].strip("`").split()[1] for row in rows(HTTP, "Other addresses")} <= routes()
+    assert told == routes()
 
 
 def test_every_key_of_a_question_is_told():
@@ -196,6 +201,15 @@ def test_every_method_has_a_page(name):
     assert (DOCS / "methods" / f"{name}.md").exists()
 
 
+@pytest.mark.parametrize("name", JUDGES)
+def test_every_judge_is_named_in_the_readme(name):
+    assert name in re.findall(r"[\w-]+", " ".join(codes(prose(README))))
+
+
+def test_the_default_judge_is_named_in_the_readme():
+    assert f"The default judge, `{DEFAULT_JUDGE}`," in section(README, "Limits")
+
+
 def test_the_level_of_the_method_is_told():
     assert f"α = {METHODS['mann-whitney'].alpha:g}" in text(MANN_WHITNEY)
 
@@ -226,7 +240,7 @@ def test_every_ready_made_config_is_in_the_readme():
 
 def test_what_is_said_not_to_be_there_is_not_there():
     told = codes(section(README, "Limits").partition("Not there yet:")[2])
-    there = {*METHODS, *(f"judge {name}" for name in cli.commands), *(f"POST {route}" for route in routes()), *ENVIRONMENT}
+    there = {*JUDGES, *(f"judge {name}" for name in cli.commands), *routes(), *ENVIRONMENT}
 
     assert told
     assert set(told) & there == set()

@@ -283,7 +283,7 @@ def test_an_answer_too_long_to_be_read_in_time_is_left(open_source):
     """Parsing cannot be interrupted, so it must not begin when it cannot end."""
     body = b"[" + b"1," * 10_000_000 + b"1]"
     with loopback(lambda asked: asked.say(200, body)) as server:
-        answer = timed(open_source(server.url), deadline=1.0)
+        answer = timed(open_source(server.url, max_bytes=64 * 2**20), deadline=1.0)
 
     assert_nodata(answer, "not done within 1 s (20,000,003 bytes had come)")
 
