@@ -54,7 +54,8 @@ class MetricConfig:
     """One metric: exactly one of `query` and `numerator` with `denominator`.
 
     Both may be empty where the samples come from a dump that names the metric.
-    `limit` turns the metric into a check of the canary alone. `rate_window` is
+    `limit` turns the metric into a check of the canary alone. `off` names tests of the
+    sequential judge that are not made (`recent`, `tail`, `spread`). `rate_window` is
     how many seconds of data one sample covers; None means that the query tells.
     """
 
@@ -72,6 +73,7 @@ class MetricConfig:
     description: str = ""
     rate_window: float | None = None
     min_samples: int | None = None
+    off: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +131,8 @@ class ScoreThresholds:
 class CanaryConfig:
     """A whole config. `scope` is a key of `scopes`; `groups` are weights, empty means equal ones.
 
+    `alpha` is the sequential judge's error budget for a whole rollout, `joint` whether it
+    also asks if all metrics together are worse.
     `document` is what was read, kept for the verdict's record; `digest` tells two apart.
     """
 
@@ -146,6 +150,8 @@ class CanaryConfig:
     groups: Mapping[str, float] = field(default_factory=dict)
     score: ScoreThresholds = field(default_factory=ScoreThresholds)
     min_samples: int = 5
+    alpha: float = 0.05
+    joint: bool = True
     on_source_error: str = "inconclusive"
     digest: str = ""
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)

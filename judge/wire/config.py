@@ -54,6 +54,8 @@ def parse_config(document: Any, *, where: str) -> CanaryConfig:
         groups=dict(read_document.groups),
         score=ScoreThresholds(passing=read_document.score.passing, marginal=read_document.score.marginal),
         min_samples=read_document.min_samples,
+        alpha=read_document.alpha,
+        joint=read_document.joint,
         on_source_error=read_document.on_source_error,
         digest=hashlib.sha256(dumps(read_document.model_dump(mode="json", by_alias=True)).encode()).hexdigest(),
         document=json.loads(dumps(document)),
@@ -112,6 +114,7 @@ def _metric(metric: MetricDocument) -> MetricConfig:
         description=metric.description,
         rate_window=metric.rate_window,
         min_samples=metric.min_samples,
+        off=frozenset(name for name, wanted in metric.tests.model_dump().items() if not wanted),
     )
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, StrictBool
 
 from judge.core.config import ArgType, Direction
 from judge.wire.documents import Document
-from judge.wire.spelling import Duration, MarginText
+from judge.wire.spelling import Duration, MarginText, Share
 
 DEFAULT_JUDGE = "mann-whitney"
 Name = Annotated[str, Field(pattern=r"^[^\s{}\x00-\x1f\x7f][^{}\x00-\x1f\x7f]{0,119}$")]
@@ -58,6 +58,14 @@ class LimitDocument(Document):
     max: Finite | None = None
 
 
+class TestsDocument(Document):
+    """Which shapes of change the sequential judge looks for beside the level."""
+
+    recent: Annotated[StrictBool, Field(description="A change in the later half of the window.")] = True
+    tail: Annotated[StrictBool, Field(description="Spikes that the baseline does not have.")] = True
+    spread: Annotated[StrictBool, Field(description="The same level, but swinging more widely.")] = True
+
+
 class MetricDocument(Document):
     """One metric."""
 
@@ -75,6 +83,7 @@ class MetricDocument(Document):
     unit: Annotated[str, Field(max_length=20)] = ""
     rate_window: Annotated[Duration | None, Field(description="Seconds of data under one sample, where the query does not tell.")] = None
     min_samples: Annotated[int | None, Field(strict=True, ge=2, le=100_000)] = None
+    tests: TestsDocument = TestsDocument()
 
 
 class ScoreDocument(Document):
@@ -103,4 +112,8 @@ class ConfigDocument(Document):
     groups: Annotated[Mapping[str, Positive], Field(description="Weights; empty means equal ones.")] = {}
     score: ScoreDocument = ScoreDocument()
     min_samples: Annotated[int, Field(strict=True, ge=2, le=100_000)] = 5
+    alpha: Annotated[Share, Field(description="Chance of failing a canary that is worse by exactly what is tolerated, over all looks.")] = (
+        0.05
+    )
+    joint: Annotated[StrictBool, Field(description="Also ask whether all metrics together are worse.")] = True
     on_source_error: Literal["inconclusive", "error"] = "inconclusive"

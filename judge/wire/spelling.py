@@ -70,6 +70,16 @@ _AMOUNT_SCHEMA = {
     "examples": ["0.1pp", 5],
 }
 
+
+def _share(value: Any) -> float:
+    found = value if isinstance(value, float) and 0 < value < 0.5 else _fraction(value)
+    if not 0 < found < 0.5:
+        msg = f"must be more than 0% and less than 50%, found {value!r}"
+        raise ValueError(msg)
+    return found
+
+
+Share = Annotated[float, BeforeValidator(_share), WithJsonSchema({**_PERCENT_SCHEMA, "examples": ["5%", "1%"]})]
 Duration = Annotated[
     float,
     BeforeValidator(_duration),

@@ -76,6 +76,8 @@ def told(text: str, default: Any) -> str:
     """A default as the page tells it, durations as seconds."""
     if isinstance(default, float) and re.fullmatch(r"\d+[smh]", text):
         return f"{seconds(text):g}"
+    if isinstance(default, float) and re.fullmatch(r"\d+%", text):
+        return f"{float(text[:-1]) / 100:g}"
     return text
 
 
@@ -87,6 +89,7 @@ def test_the_page_describes_every_part_of_a_config():
         "`looks`",
         "`traffic`",
         "`metrics`",
+        "`tests`",
         "`limit`",
         "`score`",
     }
