@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -11,52 +11,108 @@ import click
 from judge.core.config import CanaryConfig
 from judge.core.kayenta.adapter import is_kayenta_document
 from judge.errors import ConfigError
-from judge.settings import DEFAULT_CONFIG_DIR, ServerDocument, load_settings
-from judge.wire.config import SETTINGS_FILE, config_schema, load_config, parse_config
+from judge.frontends.lint.checker import Report, check
+from judge.frontends.lint.documents import Broken, Read, Skipped, files, read
+from judge.frontends.lint.model import Document, Severity
+from judge.frontends.lint.output import as_json, as_sarif
+from judge.frontends.lint.registry import RULES
+from judge.settings import DEFAULT_CONFIG_DIR, ServerDocument, Settings, load_settings
+from judge.wire.config import SETTINGS_FILE, config_schema, load_config, load_configs, parse_config
 from judge.wire.documents import parse
 from judge.wire.kayenta_config import ignored_keys, left_behind, to_our_form
 from judge.wire.strict import dumps
 
-FILES = {".yaml", ".yml", ".json"}
 
+def check_paths(paths: Iterable[Path], *, form: str = "text") -> int:
+    """Look at configs, settings, AnalysisTemplates, Rollouts and Experiments; return the exit status.
 
-def check_paths(paths: Iterable[Path]) -> int:
-    """Print one line a config, or one a fault; return the exit status."""
-    chosen = list(paths) or [Path(os.environ.get("JUDGE_CONFIG_DIR", DEFAULT_CONFIG_DIR))]
-    checked, broken = 0, 0
-    names: dict[str, Path] = {}
-    for path in _files(chosen):
-        checked += 1
+    Parameters
+    ----------
+    paths : iterable of Path
+        Files and folders; ``-`` is standard input; none is the config folder.
+    form : {'text', 'json', 'sarif'}
+        Text has one line for each file that is well and for each fault.
+    """
+    folder = Path(os.environ.get("JUDGE_CONFIG_DIR", DEFAULT_CONFIG_DIR))
+    chosen = list(paths) or [folder]
+    found: list[Read] = []
+    settings: dict[str, int] = {}
+    for path, deep in files(chosen):
+        if path.name != SETTINGS_FILE:
+            found += read(path, deep=deep)
+            continue
         try:
-            click.echo(f"{path}: {_check(path, names)}")
+            # Only the file itself: what the environment adds is the service's business.
+            settings[str(path)] = len(load_settings({}, config_dir=path.parent).sources)
         except ConfigError as error:
-            broken += 1
-            click.echo(str(error), err=True)
-    if not checked:
+            found.append(Broken(where=str(path), error=error))
+    if not found and not settings:
         click.echo(f"no config in {', '.join(map(str, chosen))}", err=True)
         return 2
-    return 2 if broken else 0
+    configs, _ = load_configs(folder)
+    report = check(_named_once(found), configs=configs, deadline=_deadline(folder, settings))
+    if form == "text":
+        _print(report, settings)
+    else:
+        click.echo(as_json(report) if form == "json" else as_sarif(report))
+    return 2 if report.failed else 0
 
 
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(inside for inside in path.iterdir() if inside.suffix in FILES)
+def _named_once(found: Iterable[Read]) -> Iterator[Read]:
+    """Break a config whose name another one of its folder has already."""
+    names: dict[tuple[Path, str], str] = {}
+    for item in found:
+        if not isinstance(item, Document) or item.config is None or is_kayenta_document(item.config.document):
+            yield item
+            continue
+        key = (Path(item.where).parent, item.config.name)
+        if key in names:
+            yield Broken(
+                where=item.where, error=ConfigError(f"the name {item.config.name!r} is already that of {names[key]}", where=item.where)
+            )
         else:
-            yield path
+            names[key] = item.where
+            yield item
 
 
-def _check(path: Path, names: dict[str, Path]) -> str:
-    if path.name == SETTINGS_FILE:
-        # Only the file itself: what the environment adds is the service's business.
-        settings = load_settings({}, config_dir=path.parent)
-        return f"ok, {len(settings.sources)} sources"
-    config = load_config(path)
+def _deadline(folder: Path, settings: Mapping[str, int]) -> float:
+    """How long the service may take: as the settings say that were checked, or those of the config folder."""
+    for place in (*(Path(path).parent for path in settings), folder):
+        try:
+            return load_settings({}, config_dir=place).deadline
+        except ConfigError:
+            continue
+    return Settings().deadline
+
+
+def _print(report: Report, settings: Mapping[str, int]) -> None:
+    """Print one line for each document that is well, its hints, and one for each fault (on standard error)."""
+    lines: list[tuple[str, str]] = [(path, f"{path}: ok, {count} sources") for path, count in settings.items()]
+    bad = {finding.where for finding in report.findings if finding.severity is not Severity.INFO}
+    for item in report.read:
+        if isinstance(item, Skipped):
+            lines.append((item.where, f"{item.where}: skipped, {item.reason}"))
+        elif isinstance(item, Document) and item.where not in bad:
+            lines.append((item.where, f"{item.where}: {_well(item)}"))
+    lines += [(finding.where, str(finding)) for finding in report.findings if finding.severity is Severity.INFO]
+    for _, line in sorted(lines, key=lambda item: item[0]):
+        click.echo(line)
+    for item in report.read:
+        if isinstance(item, Broken):
+            click.echo(str(item.error), err=True)
+    for finding in report.findings:
+        if finding.rule in RULES and finding.severity is not Severity.INFO:
+            click.echo(f"{finding}", err=True)
+
+
+def _well(document: Document) -> str:
+    if document.config is None:
+        metrics = document.spec.get("metrics")
+        count = f", {len(metrics)} metrics" if isinstance(metrics, list) else ""
+        return f"ok, {document.data.get('kind')} {document.name}{count}"
+    config = document.config
     if is_kayenta_document(config.document):
-        return _kayenta(path, config)
-    if config.name in names:
-        raise ConfigError(f"the name {config.name!r} is already that of {names[config.name]}", where=str(path))
-    names[config.name] = path
+        return _kayenta(Path(document.where), config)
     critical = sum(metric.critical for metric in config.metrics)
     return f"ok, {len(config.metrics)} metrics ({critical} critical), judge {config.judge}"
 

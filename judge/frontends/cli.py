@@ -135,16 +135,18 @@ def demo(*, keep: bool, port: int) -> None:
     sys.exit(run_demo(keep=keep, port=port))
 
 
-@cli.command()
-@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="[FILE|FOLDER]...")
-def check(paths: tuple[Path, ...]) -> None:
-    """Find every fault of canary configs.
+@cli.command(short_help="Find faults of configs, AnalysisTemplates and Rollouts.")
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, allow_dash=True, path_type=Path), metavar="[FILE|FOLDER|-]...")
+@click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
+def check(paths: tuple[Path, ...], form: str) -> None:
+    """Find every fault of canary configs, AnalysisTemplates, Rollouts and Experiments.
 
-    Without arguments: of the config folder. Exit status: 0 no fault, 2 faults.
+    Without arguments: of the config folder. Each rule has a page in docs/checks.
+    Exit status: 0 no fault (hints do not count), 2 faults.
     """
     from judge.frontends.checking import check_paths
 
-    sys.exit(check_paths(paths))
+    sys.exit(check_paths(paths, form=form))
 
 
 @cli.command()

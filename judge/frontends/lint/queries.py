@@ -1,0 +1,72 @@
+"""Queries of canary configs that answer, but not what was meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from judge.core.config import MetricConfig
+from judge.core.scope import quote_spans, rate_window
+from judge.frontends.lint.model import Context, Document, Hits, Kind, Place, Severity, rule
+
+_ZERO = re.compile(r"\bor\s+(?:on\s*\([^)]*\)\s*)?vector\s*\(\s*0(?:\.0*)?\s*\)")
+_QUANTILE = re.compile(r"\bhistogram_quantile\s*\(\s*([0-9.]+)\s*,")
+_TAIL_NAME = re.compile(r"p9\d|9\dth|tail", re.IGNORECASE)
+_PARTS = ("query", "numerator", "denominator")
+
+
+def _queries(document: Document) -> Iterator[tuple[Place, MetricConfig, str]]:
+    if document.config is None:
+        return
+    for index, metric in enumerate(document.config.metrics):
+        for part in _PARTS:
+            text = getattr(metric, part)
+            if text:
+                yield ("metrics", index, part), metric, text
+
+
+@rule("vector-zero", Severity.WARNING, Kind.CONFIG)
+def vector_zero(document: Document, _: Context) -> Hits:
+    """A filled-in zero hides that there is nothing."""
+    for place, _metric, text in _queries(document):
+        spans = quote_spans(text)
+        if any(not any(start <= found.start() < end for start, end, _quote in spans) for found in _ZERO.finditer(text)):
+            yield place, "`or vector(0)` hides a side that has no samples; the judge takes a missing error series for no errors by itself"
+
+
+@rule("rate-window-length", Severity.WARNING, Kind.CONFIG)
+def rate_window_length(document: Document, _: Context) -> Hits:
+    """A range longer than the window reaches back before the canary."""
+    for place, metric, text in _queries(document):
+        assert document.config is not None
+        range_, length = rate_window(text), document.config.window.length
+        if metric.limit is None and range_ is not None and range_ > length:
+            yield place, f"[{range_:g}s] is longer than the window of {length:g} s: every sample holds what was before it"
+
+
+@rule("rate-window-step", Severity.INFO, Kind.CONFIG)
+def rate_window_step(document: Document, _: Context) -> Hits:
+    """With a range longer than the step, neighbouring samples share data."""
+    for place, metric, text in _queries(document):
+        assert document.config is not None
+        range_, window = rate_window(text), document.config.window
+        if metric.limit is None and range_ is not None and window.step < range_ <= window.length:
+            yield (
+                place,
+                f"[{range_:g}s] every {window.step:g} s: neighbours share their data, and count as fewer samples; [${{step}}] shares none",
+            )
+
+
+@rule("median-for-tail", Severity.INFO, Kind.CONFIG)
+def median_for_tail(document: Document, _: Context) -> Hits:
+    """A median does not see a slow tail."""
+    quantiles = [
+        (place, metric, float(found)) for place, metric, text in _queries(document) for found in _QUANTILE.findall(text) if found != "."
+    ]
+    has_tail = any(quantile >= 0.9 for _place, _metric, quantile in quantiles)
+    for place, metric, quantile in quantiles:
+        if quantile <= 0.5 and (not has_tail or _TAIL_NAME.search(metric.name)):
+            yield place, f"the {quantile:g} quantile does not move when one request in ten becomes slow; add the 0.99 quantile"
+
+
+RULES = (vector_zero, rate_window_length, rate_window_step, median_for_tail)

@@ -1,0 +1,101 @@
+"""Ten thousand answers, whatever may be in them: Go's encoding/json takes each, and Argo's JSONPath and conditions find the verdict."""
+
+from __future__ import annotations
+
+import json
+
+import hypothesis
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from judge.wire.answer import answer
+from judge.wire.strict import dumps
+
+pytestmark = pytest.mark.integration
+
+PHASES = {"pass": "Successful", "fail": "Failed", "marginal": "Inconclusive", "inconclusive": "Inconclusive", "error": "Inconclusive"}
+CODES = {"pass": 0, "marginal": 1, "fail": 2, "inconclusive": 3, "error": 4}
+METRIC = """
+name: judge
+successCondition: result.verdict == "pass"
+failureCondition: result.verdict == "fail"
+provider: {web: {url: http://judge, method: POST, jsonBody: {config: shop}}}
+"""
+SCORE = """
+name: judge
+successCondition: result >= 0 && result <= 100
+provider: {web: {url: http://judge, jsonPath: "{$.score}"}}
+"""
+SIZE = 50
+
+times = st.floats(0, 4e9)
+results = st.lists(
+    st.fixed_dictionaries(
+        {
+            "name": st.text(max_size=20),
+            "classification": st.sampled_from(["pass", "high", "low", "undecided", "nodata", "error"]),
+            "reason": st.text(max_size=20),
+            "n_canary": st.none() | st.integers(0, 10**9),
+            "shift": st.none() | st.floats(allow_nan=False, allow_infinity=False),
+        }
+    ),
+    max_size=1,
+)
+verdicts = st.fixed_dictionaries(
+    {
+        "verdict": st.sampled_from(sorted(PHASES)),
+        "score": st.floats(0, 100),
+        "reason": st.text(max_size=600),
+        "results": results,
+        "judge": st.text(max_size=9),
+        "warnings": st.lists(st.text(max_size=20), max_size=1),
+        "groups": st.just([]),
+    }
+)
+records = st.fixed_dictionaries(
+    {
+        "id": st.text(min_size=1, max_size=26),
+        "verdict": verdicts.map(lambda verdict: {**verdict, "code": CODES[verdict["verdict"]]}),
+        "window": st.fixed_dictionaries({"start": times, "end": times, "look": st.integers(1, 999), "of": st.integers(1, 999)}),
+        "traffic": st.none() | st.fixed_dictionaries({"baseline": times, "canary": times}),
+    }
+)
+answers = st.builds(answer, records, public_url=st.text(max_size=50), detail=st.sampled_from(["short", "full"]))
+
+
+@hypothesis.settings(max_examples=10_000 // SIZE, suppress_health_check=list(hypothesis.HealthCheck))
+@given(st.lists(answers, min_size=SIZE, max_size=SIZE))
+def test_argo_reads_every_answer_as_it_is_meant(argo, documents):
+    for document in documents:
+        found = argo.ask("read", metric=METRIC, status=200, body=dumps(document))
+
+        assert found["refused"] == "", document
+        assert found["phase"] == PHASES[document["verdict"]]
+        # Go writes 1e20 as a whole number; as floats both are the same.
+        assert json.loads(found["value"], parse_int=float) == json.loads(dumps(document), parse_int=float)
+
+
+@hypothesis.settings(max_examples=200, suppress_health_check=list(hypothesis.HealthCheck))
+@given(answers)
+def test_a_template_that_reads_the_score_finds_it(argo, document):
+    found = argo.ask("read", metric=SCORE, status=200, body=dumps(document))
+
+    assert found["phase"] == "Successful", found
+    assert json.loads(found["value"]) == document["score"]
+
+
+@pytest.mark.parametrize("body", ['{"verdict": "fail", "score": NaN}', "<html>please log in</html>", "", '{"verdict": "fail"} x'])
+def test_what_go_refuses_would_be_a_success(argo, body):
+    """Why all this: the release calls what is no JSON a success, whatever the conditions say."""
+    found = argo.ask("read", metric=METRIC, status=200, body=body)
+
+    assert found["refused"] != ""
+    assert found["phase"] == "Successful"
+
+
+@pytest.mark.parametrize("status", [301, 400, 404, 500, 503])
+def test_what_is_not_2xx_is_an_error_whatever_it_says(argo, status):
+    found = argo.ask("read", metric=METRIC, status=status, body='{"verdict": "pass"}')
+
+    assert found["phase"] == "Error"
