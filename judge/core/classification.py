@@ -44,7 +44,7 @@ def classify(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig, metho
         weight=0.0,
         critical=metric.critical,
         direction=metric.direction.value,
-        tolerance=_limit_words(metric) if metric.limit else words.margin(metric.tolerance, counts=counts, unit=metric.unit),
+        tolerance=limit_words(metric) if metric.limit else words.margin(metric.tolerance, counts=counts, unit=metric.unit),
         notice="" if metric.limit else words.margin(metric.notice, counts=counts, unit=metric.unit),
         unit=metric.unit,
         labels=pair.labels,
@@ -56,7 +56,8 @@ def classify(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig, metho
     )
 
 
-def _limit_words(metric: MetricConfig) -> str:
+def limit_words(metric: MetricConfig) -> str:
+    """Write a limit the way a person says it."""
     assert metric.limit is not None
     parts = []
     if metric.limit.min is not None:

@@ -139,7 +139,7 @@ class CanaryConfig:
     name: str
     metrics: tuple[MetricConfig, ...]
     description: str = ""
-    judge: str = "mann-whitney"
+    judge: str = "sequential"
     source: str = "default"
     args: Mapping[str, ArgConfig] = field(default_factory=dict)
     scope: str = "scope"

@@ -35,7 +35,7 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Side:
+class Side:
     """One side's values, shape (n,), in one column, or events and totals in two."""
 
     name: str
@@ -55,7 +55,7 @@ class _Side:
         """Rows with an infinity in any column."""
         return int(np.isinf(np.vstack(self.columns)).any(axis=0).sum())
 
-    def keep(self, rows: Mask) -> _Side:
+    def keep(self, rows: Mask) -> Side:
         """Keep these rows."""
         return replace(self, t=self.t[rows], columns=tuple(column[rows] for column in self.columns))
 
@@ -152,7 +152,7 @@ def prepare(pair: SeriesPair, *, rate_window: float | None, step: float) -> Prep
     step : float
         Seconds between samples, where the samples are too few to tell.
     """
-    aligned, baseline, canary = _sides(pair)
+    aligned, baseline, canary = both_sides(pair)
     warnings = [f"{aligned.dropped} samples had no partner at their time and were left out"] if aligned.dropped else []
     infinite = baseline.infinite, canary.infinite
     if aligned.paired:
@@ -171,7 +171,7 @@ def prepare(pair: SeriesPair, *, rate_window: float | None, step: float) -> Prep
             return refuse(Classification.UNDECIDED, reason)
         if count:
             warnings.append(f"{count} infinite {side.name} samples were left out")
-    wrong = _wrong_counts(baseline) or _wrong_counts(canary)
+    wrong = wrong_counts(baseline) or wrong_counts(canary)
     if wrong:
         return refuse(Classification.ERROR, wrong)
     if aligned.paired and same_samples(baseline.columns[-1], canary.columns[-1]):
@@ -190,8 +190,8 @@ def prepare(pair: SeriesPair, *, rate_window: float | None, step: float) -> Prep
         )
     return Prepared(
         sample=Sample(
-            baseline=_values(baseline),
-            canary=_values(canary),
+            baseline=compared_values(baseline),
+            canary=compared_values(canary),
             n_baseline=n_baseline,
             n_canary=n_canary,
             baseline_events=baseline.columns[0] if counted else None,
@@ -203,7 +203,7 @@ def prepare(pair: SeriesPair, *, rate_window: float | None, step: float) -> Prep
     )
 
 
-def _sides(pair: SeriesPair) -> tuple[Aligned, _Side, _Side]:
+def both_sides(pair: SeriesPair) -> tuple[Aligned, Side, Side]:
     """Align both sides; where there are counts, by the times of their totals."""
     if pair.baseline_total is None or pair.canary_total is None:
         aligned = align(pair.baseline, pair.canary)
@@ -216,8 +216,8 @@ def _sides(pair: SeriesPair) -> tuple[Aligned, _Side, _Side]:
         columns_b, columns_c = (events_b, aligned.baseline), (events_c, aligned.canary)
     return (
         aligned,
-        _Side(name="baseline", t=aligned.t, columns=columns_b),
-        _Side(name="canary", t=aligned.t_canary, columns=columns_c),
+        Side(name="baseline", t=aligned.t, columns=columns_b),
+        Side(name="canary", t=aligned.t_canary, columns=columns_c),
     )
 
 
@@ -227,7 +227,7 @@ def _at(series: Series, times: Floats) -> Floats:
     return found
 
 
-def _values(side: _Side) -> Floats:
+def compared_values(side: Side) -> Floats:
     """The compared values: the only column, or events as a share of their total."""
     if len(side.columns) == 1:
         return side.columns[0]
@@ -235,7 +235,8 @@ def _values(side: _Side) -> Floats:
     return np.divide(events, totals, out=np.zeros(len(events)), where=totals > 0)
 
 
-def _wrong_counts(side: _Side) -> str:
+def wrong_counts(side: Side) -> str:
+    """Say why counts cannot be counts, or nothing."""
     if len(side.columns) == 1:
         return ""
     events, totals = side.columns

@@ -56,8 +56,10 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     # Only now: prometheus_client looks at the variable when it is imported.
     from judge.archive import open_archive
+    from judge.core.kayenta.adapter import is_kayenta_document
     from judge.frontends.http import create_app
     from judge.service import Service
+    from judge.wire.kayenta_config import ignored_keys
 
     service = Service(settings, open_archive(settings.archive_url, patience=PATIENCE))
     for warning in misspelt(os.environ):
@@ -68,6 +70,9 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
         faults = [fault for error in service.config_errors for fault in error.faults]
         raise ConfigError(faults if faults else f"no config in {settings.config_dir}: set JUDGE_CONFIG_DIR to a folder of canary configs")
     for config in service.configs.values():
+        ignored = ignored_keys(config.document) if is_kayenta_document(config.document) else []
+        if ignored:
+            log.warning("config %s: nobody reads %s", config.name, ", ".join(ignored))
         if config.source not in settings.sources:
             log.warning("config %s: there is no source %r in the settings", config.name, config.source)
     log.info("judge serves %d configs on http://%s:%d: %s", len(service.configs), host, port, ", ".join(sorted(service.configs)))

@@ -11,7 +11,7 @@ from judge.core.config import ArgType, Direction
 from judge.wire.documents import Document
 from judge.wire.spelling import Duration, MarginText, Share
 
-DEFAULT_JUDGE = "mann-whitney"
+DEFAULT_JUDGE = "sequential"
 Name = Annotated[str, Field(pattern=r"^[^\s{}\x00-\x1f\x7f][^{}\x00-\x1f\x7f]{0,119}$")]
 Key = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 Query = Annotated[str, Field(min_length=1, max_length=10_000)]

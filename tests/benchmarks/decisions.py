@@ -151,19 +151,20 @@ def main(arguments: Sequence[str] | None = None) -> list[Cell]:
     parser.add_argument("--rounds", type=int, default=1000, help="rollouts a cell")
     parser.add_argument("--kayenta-rounds", type=int, default=50, help="rollouts a cell that Kayenta's rule judges too")
     parser.add_argument("--quick", action="store_true", help="few rollouts of the promised cells, n = 60 only")
+    parser.add_argument("--promised", action="store_true", help="only scenarios of which something was promised")
     parser.add_argument("--no-real", action="store_true", help="leave the real canaries out")
     parser.add_argument("--csv", type=Path)
     parser.add_argument("--svg", type=Path)
     chosen = parser.parse_args(arguments)
     if chosen.quick:
         chosen.n, chosen.rounds, chosen.kayenta_rounds = [60], min(chosen.rounds, 40), min(chosen.kayenta_rounds, 5)
+    promised = {target.scenario for target in decisions_targets.TARGETS}
     names = [name for name in SCENARIOS if not chosen.scenario or any(part in name for part in chosen.scenario)]
+    names = [name for name in names if name in promised or not (chosen.promised or chosen.quick)]
     if not names:
-        known = ", ".join(SCENARIOS)
-        parser.error(f"no scenario has {known}")
-    print(
-        f"seed {chosen.seed}, {chosen.metrics} metrics of which 2 critical, {chosen.rounds} rollouts a cell (Kayenta {chosen.kayenta_rounds})"
-    )
+        parser.error(f"no such scenario; there are: {', '.join(SCENARIOS)}")
+    print(f"seed {chosen.seed}, {chosen.metrics} metrics of which 2 critical")
+    print(f"{chosen.rounds} rollouts a cell (Kayenta {chosen.kayenta_rounds})")
     print(HEAD)
     cells = []
     for name in names:

@@ -11,6 +11,9 @@ from judge.core.canary import judge_canary
 from judge.core.config import CanaryConfig, Direction, Margin, MetricConfig
 from judge.core.model import Classification, Outcome, Series, SeriesPair
 
+JUDGE = "mann-whitney"
+"""The others are tested where they live; what is said of judge_canary itself holds for any."""
+
 MIRROR = {"high": "low", "low": "high"}
 
 
@@ -21,7 +24,7 @@ def series(values, *, step=60.0):
 def judged(baseline, canary, *, scale=1.0, **fields):
     metric = MetricConfig(name="m", **fields)
     pair = SeriesPair(metric="m", baseline=series(np.multiply(baseline, scale)), canary=series(np.multiply(canary, scale)))
-    return judge_canary(CanaryConfig(name="c", metrics=(metric,)), [pair])
+    return judge_canary(CanaryConfig(name="c", metrics=(metric,), judge=JUDGE), [pair])
 
 
 def kind(verdict):

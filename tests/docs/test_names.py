@@ -265,7 +265,7 @@ def test_every_link_leads_somewhere(page):
 
 def test_the_readme_leads_to_every_page():
     linked = {(README.parent / link.partition("#")[0]).resolve() for link in links(README)}
-    pages = {page for page in PAGES if page.parent != DOCS / "adr" and page != README}
+    pages = {page for page in PAGES if page.parent not in {DOCS / "adr", DOCS / "checks"} and page != README}
 
     assert {named(page) for page in pages - linked} == set()
 

@@ -167,7 +167,7 @@ def test_check_names_every_fault(tmp_path):
     status, out, err = judge("check", tmp_path)
 
     assert status == 2
-    assert "good.yaml: ok, 3 metrics (2 critical), judge mann-whitney" in out
+    assert "good.yaml: ok, 3 metrics (2 critical), judge sequential" in out
     assert "bad.yaml: scpe: unknown key; did you mean 'scope'?" in err
     assert "bad.yaml: metrics: is missing" in err
 

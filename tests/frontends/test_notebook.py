@@ -74,7 +74,7 @@ def test_one_row_a_metric(bad):
     assert frame["weight"].sum() == 100
     assert (frame["change_low"] <= frame["change"]).all()
     assert (frame["change"] <= frame["change_high"]).all()
-    assert frame["change"]["latency-p99"] == pytest.approx(0.227, abs=0.001)
+    assert frame["change"]["latency-p99"] == pytest.approx(0.23, abs=0.001)
     assert frame["shift"]["latency-p99"] == pytest.approx(0.076, abs=0.001)
 
 

@@ -88,7 +88,7 @@ def test_defaults():
     latency, errors = config.metrics
     assert (latency.direction, latency.tolerance, latency.notice) == (Direction.EITHER, Margin(relative=0.05), Margin(relative=0.2))
     assert (errors.tolerance, errors.notice) == (COUNT_TOLERANCE, COUNT_NOTICE)
-    assert (config.judge, config.source, config.min_samples, config.on_source_error) == ("mann-whitney", "default", 5, "inconclusive")
+    assert (config.judge, config.source, config.min_samples, config.on_source_error) == ("sequential", "default", 5, "inconclusive")
 
 
 def test_yaml_is_1_2():

@@ -11,16 +11,21 @@ from judge.core.sequential.budget import Look, split
 from judge.core.sequential.counted import Ratio, compare_counts
 from judge.core.sequential.evidence import Evidence, Scaled, on_scale
 from judge.core.sequential.healing import healed_since
-from judge.core.sequential.location import shift
+from judge.core.sequential.location import late_shift, shift
 from judge.core.sequential.settings import SequentialSettings
 from judge.core.sequential.shapes import Shapes, shapes
 from judge.core.sequential.sides import bad_sides, noticed, worst
 from judge.core.statistics.dependence import Posterior
 from judge.core.statistics.ranks import RankTest, mann_whitney
 
+LATE = {0.5: 0.7, 0.75: 0.3}
+"""Where the later parts of the window begin, with their shares of what is spent on recent changes."""
+
+_DOUBT = {0.5: 0.25, 0.75: 0.5}
+"""A later part is no reason for doubt where a change of `notice` is less probable than this."""
+
 _RECENT = 0.5
-_RECENT_FEWEST = 20
-_RECENT_DOUBT = 0.25
+_RECENT_FEWEST = 30
 _STEADY = 0.2
 
 
@@ -34,6 +39,8 @@ class Ground(StrEnum):
     HEALED = "healed"
     RANKS = "ranks"
     LACKING = "lacking"
+    ZERO = "zero"
+    BEYOND = "beyond the plan"
     NONE = ""
 
 
@@ -43,8 +50,8 @@ class Assessment:
 
     `levels` are the one-sided levels of the tests at this look, `p` is of the one that
     decided. `estimate` is the shift on the scale of `scaled`, `recent` that of the later
-    half; for counts `ratio` and `recent_ratio` are in their place. `since` is the share of
-    the window after which a healed canary is well.
+    part that decided; for counts `ratio` and `recent_ratio` are in their place. `since` is the share of
+    the window after which a healed canary is well, or a late change begins.
     """
 
     classification: Classification = Classification.UNDECIDED
@@ -69,9 +76,11 @@ def assess(evidence: Evidence, metric: MetricConfig, look: Look, budget: float, 
     if evidence.counted:
         return _assess_counts(evidence, metric, levels, settings)
     scaled = on_scale(evidence, metric)
+    if not evidence.canary.any() and not evidence.baseline.any():
+        return Assessment(classification=Classification.PASS, ground=Ground.ZERO, levels=levels)
     whole = shift(evidence, scaled, settings)
     if whole.posterior is None:
-        return Assessment(ground=Ground.LACKING, levels=levels, lacking=whole.lacking)
+        return Assessment(ground=Ground.LACKING, levels=levels, scaled=scaled, lacking=whole.lacking)
     return _Values(evidence, metric, scaled, whole.posterior, levels, settings).decide()
 
 
@@ -94,15 +103,16 @@ class _Values:
         self.evidence, self.metric, self.scaled, self.settings = evidence, metric, scaled, settings
         self.levels, self.whole = levels, whole
         self.caution = min(1.0, whole.effective / _least_effective(whole, settings)) ** 2
-        self.recent = self._recent()
+        self.late = self._late()
         self.shapes = self._shapes()
         self.p = worst(whole, scaled, metric)[0]
 
-    def _recent(self) -> Posterior | None:
+    def _late(self) -> list[tuple[float, Posterior]]:
+        """The shift over the later parts of the window, with the share of the window before each."""
         if "recent" not in self.levels or len(self.evidence.canary) < _RECENT_FEWEST:
-            return None
-        late = shift(self.evidence, self.scaled, self.settings, first=1 - _RECENT).posterior
-        return late if late is not None and late.effective >= _least_effective(late, self.settings) else None
+            return []
+        found = ((since, late_shift(self.evidence, self.scaled, self.settings, since=since)) for since in LATE)
+        return [(since, late) for since, late in found if late is not None]
 
     def _shapes(self) -> Shapes:
         if "tail" not in self.levels and "spread" not in self.levels:
@@ -116,10 +126,11 @@ class _Values:
         shifted = self._shifts()
         since = healed_since(self.evidence, self.scaled, self.metric, self.settings) if shifted else None
         disagreed = None
-        for ground, p, side in shifted if since is None else []:
-            ranks, agrees = self._ranks(ground, side)
+        for begin, p, side in shifted if since is None else []:
+            ranks, agrees = self._ranks(begin, side)
             if agrees:
-                return self._found(side, ground, p, ranks=ranks)
+                ground = Ground.RECENT if begin else Ground.WHOLE
+                return self._found(side, ground, p, ranks=ranks, since=begin)
             disagreed = self._found(Classification.UNDECIDED, Ground.RANKS, p, ranks=ranks)
         shaped = self._shaped()
         if shaped is not None:
@@ -131,13 +142,16 @@ class _Values:
         if since is None:
             since = healed_since(self.evidence, self.scaled, self.metric, self.settings)
         if since is not None:
-            return replace(self._found(Classification.PASS, Ground.HEALED, self.p), since=since)
+            return self._found(Classification.PASS, Ground.HEALED, self.p, since=since)
         if self.caution < 1:
             few = f"{self.whole.n} samples that resemble each other are worth {self.whole.effective:.1f} independent ones"
             return replace(self._found(Classification.UNDECIDED, Ground.LACKING, self.p), lacking=few)
-        return self._found(Classification.UNDECIDED, Ground.NONE, self.p)
+        return self._found(Classification.UNDECIDED, Ground.NONE if self.levels["whole"] > 0 else Ground.BEYOND, self.p)
 
-    def _found(self, classification: Classification, ground: Ground, p: float, *, ranks: RankTest | None = None) -> Assessment:
+    def _found(
+        self, classification: Classification, ground: Ground, p: float, *, ranks: RankTest | None = None, since: float = 0.0
+    ) -> Assessment:
+        recent = next((late for begin, late in self.late if begin == since), None)
         return Assessment(
             classification=classification,
             ground=ground,
@@ -145,31 +159,36 @@ class _Values:
             p=p,
             scaled=self.scaled,
             estimate=self.whole,
-            recent=self.recent,
+            recent=recent,
+            since=since,
             found=self.shapes,
             ranks=ranks,
         )
 
-    def _shifts(self) -> list[tuple[Ground, float, Classification]]:
-        """Every part of the window over which the level is beyond tolerance."""
+    def _shifts(self) -> list[tuple[float, float, Classification]]:
+        """Every part of the window over which the level is beyond tolerance: what is before it, p and side."""
         found = []
         p, side = worst(self.whole, self.scaled, self.metric)
-        if p <= self.levels["whole"] * self.caution:
-            found.append((Ground.WHOLE, p, side))
-        if self.recent is not None:
-            p, side = worst(self.recent, self.scaled, self.metric)
-            if p <= self.levels["recent"]:
-                found.append((Ground.RECENT, p, side))
+        if p <= self.levels["whole"] * self.caution * self._shortness(min(len(self.evidence.canary), len(self.evidence.baseline))):
+            found.append((0.0, p, side))
+        for since, late in self.late:
+            p, side = worst(late, self.scaled, self.metric)
+            if p <= self.levels["recent"] * LATE[since] * self._shortness(len(self.evidence.canary)):
+                found.append((since, p, side))
         return found
 
-    def _ranks(self, ground: Ground, side: Classification) -> tuple[RankTest, bool]:
+    def _shortness(self, n: float) -> float:
+        """Factor on a level where so few samples can hardly show how they depend on each other."""
+        return min(1.0, n / self.settings.enough_samples) ** 2
+
+    def _ranks(self, begin: float, side: Classification) -> tuple[RankTest, bool]:
         """Ask Mann-Whitney, of the part of the window that the shift is in."""
         ranked = self.evidence.ranked
         assert ranked is not None
         x, y = ranked.canary, ranked.baseline
-        if ground is Ground.RECENT:
-            half = len(x) - int(len(x) * _RECENT)
-            x, y = x[half:], y[half:] if self.evidence.paired else y
+        if begin:
+            cut = int(len(x) * begin)
+            x, y = x[cut:], y[cut:] if self.evidence.paired else y
         ranks = mann_whitney(x, y)
         one_sided = ranks.greater if side is Classification.HIGH else ranks.less
         return ranks, one_sided <= self.settings.agreement
@@ -195,7 +214,7 @@ class _Values:
         for side in bad_sides(self.metric):
             if noticed(self.whole, self.scaled, side) > self.settings.beta * self.caution:
                 return False
-            if self.recent is not None and noticed(self.recent, self.scaled, side) > _RECENT_DOUBT:
+            if any(noticed(late, self.scaled, side) > _DOUBT[since] for since, late in self.late):
                 return False
         return True
 
@@ -226,14 +245,27 @@ def _assess_counts(evidence: Evidence, metric: MetricConfig, levels: dict[str, f
             return replace(base, classification=side, ground=Ground.RECENT, p=p_recent)
     if p <= levels["whole"]:
         return replace(base, classification=Classification.PASS, ground=Ground.HEALED, p=p, since=1 - _RECENT)
-    within = ratio_within(ratio, metric, settings)
-    return replace(base, classification=Classification.PASS if within else Classification.UNDECIDED, p=p)
+    if ratio_within(ratio, metric, settings):
+        return replace(base, classification=Classification.PASS, p=p)
+    if steady and recent is not None and _has_fallen(ratio, recent, metric):
+        return replace(base, classification=Classification.PASS, ground=Ground.HEALED, p=p, since=1 - _RECENT)
+    return replace(base, ground=Ground.NONE if levels["whole"] > 0 else Ground.BEYOND, p=p)
 
 
 def _worst_ratio(ratio: Ratio, metric: MetricConfig) -> tuple[float, Classification]:
     p, side = min((ratio.up, Classification.HIGH), (ratio.down, Classification.LOW), key=lambda found: found[0])
     sides = bad_sides(metric)
     return min(1.0, p * len(sides)), side if p < 1 else sides[0]
+
+
+def _has_fallen(whole: Ratio, recent: Ratio, metric: MetricConfig) -> bool:
+    """Whether the canary's earlier half was worse than its later one by more than `notice`."""
+    requests = whole.counts.canary_total - recent.counts.canary_total
+    if requests <= 0:
+        return False
+    better = (whole.counts.canary_events - recent.counts.canary_events) / requests - recent.canary
+    margin = metric.notice.amount(min(whole.baseline, 1 - whole.baseline))
+    return max(better if side is Classification.HIGH else -better for side in bad_sides(metric)) > margin
 
 
 def ratio_within(ratio: Ratio, metric: MetricConfig, settings: SequentialSettings) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from judge.core.config import Margin, MetricConfig
 from judge.core.methods.sample import Sample
 from judge.core.model import Classification, Floats, SeriesPair
-from judge.core.samples import INFINITE_SHARE, _Side, _sides, _values, _wrong_counts, overlap, repeated, same_samples, thin
+from judge.core.samples import INFINITE_SHARE, Side, both_sides, compared_values, overlap, repeated, same_samples, thin, wrong_counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,7 +46,7 @@ class Evidence:
 
 def gather(pair: SeriesPair, *, rate_window: float | None, step: float) -> Evidence:
     """Align a pair, leave out what is not finite, and tell how much consecutive samples share."""
-    aligned, baseline, canary = _sides(pair)
+    aligned, baseline, canary = both_sides(pair)
     warnings = [f"{aligned.dropped} samples had no partner at their time and were left out"] if aligned.dropped else []
     if not aligned.paired and _at_once(baseline.t, canary.t):
         warnings.append(
@@ -66,7 +66,7 @@ def gather(pair: SeriesPair, *, rate_window: float | None, step: float) -> Evide
             refusal = f"{count} of {seen} {side.name} samples are infinite (a division by zero, or the top histogram bucket)"
         elif count:
             warnings.append(f"{count} infinite {side.name} samples were left out")
-    wrong = _wrong_counts(baseline) or _wrong_counts(canary)
+    wrong = wrong_counts(baseline) or wrong_counts(canary)
     if not refusal and wrong:
         refusal, classification = wrong, Classification.ERROR
     if not refusal and aligned.paired and _alike(baseline, canary):
@@ -76,7 +76,7 @@ def gather(pair: SeriesPair, *, rate_window: float | None, step: float) -> Evide
     repeats = 1 if counted else min(repeated(baseline.columns[0]), repeated(canary.columns[0]))
     spacing = _spacing(baseline.t, step)
     shared = overlap(step=spacing, rate_window=rate_window if rate_window is not None else pair.rate_window, repeats=repeats)
-    values_b, values_c = _values(baseline), _values(canary)
+    values_b, values_c = compared_values(baseline), compared_values(canary)
     return Evidence(
         baseline=values_b,
         canary=values_c,
@@ -95,20 +95,20 @@ def gather(pair: SeriesPair, *, rate_window: float | None, step: float) -> Evide
     )
 
 
-def _alike(baseline: _Side, canary: _Side) -> bool:
+def _alike(baseline: Side, canary: Side) -> bool:
     """Both sides are the very same measurements; most are told apart by their first ones."""
     one, other = baseline.columns[-1], canary.columns[-1]
     return bool(np.array_equal(one[:2], other[:2])) and same_samples(one, other)
 
 
-def _ranked(baseline: _Side, canary: _Side, stride: int, spacing: float) -> Sample:
+def _ranked(baseline: Side, canary: Side, stride: int, spacing: float) -> Sample:
     n_baseline, n_canary = len(baseline.t), len(canary.t)
     if stride > 1:
         baseline, canary = (
             replace(side, columns=tuple(thin(side.t, column, stride=stride, step=spacing) for column in side.columns))
             for side in (baseline, canary)
         )
-    return Sample(baseline=_values(baseline), canary=_values(canary), n_baseline=n_baseline, n_canary=n_canary)
+    return Sample(baseline=compared_values(baseline), canary=compared_values(canary), n_baseline=n_baseline, n_canary=n_canary)
 
 
 def _spacing(t: Floats, step: float) -> float:

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from judge.core import words
-from judge.core.classification import _limit_words
+from judge.core.classification import limit_words
 from judge.core.config import MetricConfig
 from judge.core.model import Classification, Comparison, MetricResult, SeriesPair
 from judge.core.sequential.assessment import Assessment, Ground
@@ -16,9 +16,9 @@ from judge.core.sequential.joint import Joint
 from judge.core.sequential.sentences import Saying, sentence
 from judge.core.sequential.settings import SequentialSettings
 from judge.core.sequential.waiting import Wait
-from judge.core.statistics.dependence import Posterior
+from judge.core.statistics.dependence import Posterior, winsorise
 from judge.core.statistics.differences import hodges_lehmann
-from judge.core.statistics.ranks import RankTest, mann_whitney
+from judge.core.statistics.ranks import RankTest, Shift, mann_whitney
 
 NAME = "sequential"
 
@@ -34,7 +34,7 @@ def blank(pair: SeriesPair, metric: MetricConfig) -> MetricResult:
         weight=0.0,
         critical=metric.critical,
         direction=metric.direction.value,
-        tolerance=_limit_words(metric) if metric.limit else words.margin(metric.tolerance, counts=counts, unit=metric.unit),
+        tolerance=limit_words(metric) if metric.limit else words.margin(metric.tolerance, counts=counts, unit=metric.unit),
         notice="" if metric.limit else words.margin(metric.notice, counts=counts, unit=metric.unit),
         unit=metric.unit,
         labels=pair.labels,
@@ -107,6 +107,9 @@ def _of_values(evidence: Evidence, found: Assessment, whole: Posterior, scaled: 
     low, high = estimate.interval(tail)
     shift = hodges_lehmann(evidence.ranked.canary, evidence.ranked.baseline, level=level)
     known = scaled.logarithmic or scaled.base != 0
+    if not known:
+        # A share of nothing is nothing: the mean in the metric's own unit says how much.
+        shift = Shift(estimate=estimate.mean * scaled.unit, low=low * scaled.unit, high=high * scaled.unit)
     return Comparison(
         method=NAME,
         level=level,
@@ -122,10 +125,21 @@ def _of_values(evidence: Evidence, found: Assessment, whole: Posterior, scaled: 
         change_high=fraction(high, scaled) if known else math.nan,
         n_baseline=len(evidence.baseline),
         n_canary=len(evidence.canary),
-        n_effective=max(int(whole.effective), 1),
+        n_effective=_effective(evidence, scaled, whole),
         baseline_value=scaled.base,
         canary_value=_level(evidence, scaled),
     )
+
+
+def _effective(evidence: Evidence, scaled: Scaled, whole: Posterior) -> int:
+    """How many independent samples a side would tell the mean as surely."""
+    n = min(len(scaled.canary), len(scaled.baseline))
+    if evidence.paired:
+        single = float(winsorise(scaled.canary - scaled.baseline).var())
+    else:
+        single = n * sum(float(winsorise(side).var()) / len(side) for side in (scaled.canary, scaled.baseline))
+    mean = whole.deviation**2
+    return n if single <= mean * 1e-6 or single >= n * mean else max(int(single / mean), 1)
 
 
 def fraction(value: float, scaled: Scaled) -> float:

@@ -12,7 +12,7 @@ from judge.core.sequential.budget import Look, by_the_clock
 from judge.core.sequential.evidence import Evidence, Scaled
 from judge.core.statistics.dependence import batch_length, batch_means, difference_of, winsorise
 
-_SURE = 0.001
+_SURE = 0.02
 _FEWEST = 20
 _LOPSIDED = 20.0
 
@@ -66,9 +66,24 @@ def of_the_traffic(traffic: Traffic | None) -> list[str]:
     return [f"the {few} answered {words.percent(part)} of the {many}'s requests: the two sides are hardly under the same load"]
 
 
-def of_the_baseline(evidence: Evidence, metric: MetricConfig, scaled: Scaled | None) -> str:
+def of_the_samples(evidence: Evidence, metric: MetricConfig, scaled: Scaled | None) -> tuple[str, ...]:
+    """Say what makes the comparison of one metric doubtful."""
+    if scaled is None:
+        return ()
+    found = []
+    if evidence.baseline.min() < 0 < evidence.baseline.max() and not (metric.tolerance.absolute and metric.notice.absolute):
+        found.append(
+            "the baseline's values lie on both sides of zero: give tolerance and notice as amounts, a share of their mean says little"
+        )
+    moved = _of_the_baseline(evidence, metric, scaled)
+    if moved:
+        found.append(moved)
+    return tuple(found)
+
+
+def _of_the_baseline(evidence: Evidence, metric: MetricConfig, scaled: Scaled) -> str:
     """Say where the baseline itself got worse over the window by more than `notice`; empty where it did not."""
-    if scaled is None or not evidence.paired or len(evidence.baseline) < _FEWEST:
+    if not evidence.paired or len(evidence.baseline) < _FEWEST:
         return ""
     half = len(scaled.baseline) // 2
     early, late = scaled.baseline[:half], scaled.baseline[half:]

@@ -9,7 +9,7 @@ import numpy as np
 
 from judge.core.config import Direction, MetricConfig
 from judge.core.model import Floats
-from judge.core.sequential.evidence import Evidence, on_scale
+from judge.core.sequential.evidence import Evidence, Scaled
 from judge.core.sequential.settings import SequentialSettings
 from judge.core.statistics.dependence import batch_length, batch_means, mean_of, robust_scale, winsorise
 
@@ -36,7 +36,7 @@ class Joint:
     level: float
 
 
-def together(parts: Sequence[tuple[Evidence, MetricConfig]], settings: SequentialSettings, *, level: float) -> Joint | None:
+def together(parts: Sequence[tuple[Evidence, MetricConfig, Scaled | None]], settings: SequentialSettings, *, level: float) -> Joint | None:
     """Average the paired differences of all metrics time by time; None where fewer than three can be averaged.
 
     What the metrics share stays in the average, so their correlation needs no assumption.
@@ -45,14 +45,14 @@ def together(parts: Sequence[tuple[Evidence, MetricConfig]], settings: Sequentia
     times: list[Floats] = []
     accepted: list[float] = []
     changes, stride = [], 1
-    for evidence, metric in parts:
-        if not evidence.paired or evidence.counted or metric.direction is Direction.EITHER or len(evidence.t) < 10:
+    for evidence, metric, scaled in parts:
+        if scaled is None or not scaled.logarithmic or not evidence.paired or metric.direction is Direction.EITHER or len(evidence.t) < 10:
             continue
-        scaled = on_scale(evidence, metric)
-        if not scaled.logarithmic:
-            continue
-        sign, tolerated = (1, scaled.tolerance[0]) if metric.direction is Direction.INCREASE else (-1, scaled.tolerance[1])
+        sign, side = (1, 0) if metric.direction is Direction.INCREASE else (-1, 1)
+        tolerated, noticed = scaled.tolerance[side], scaled.notice[side]
         d = sign * winsorise(scaled.canary - scaled.baseline)
+        # One metric that is far worse is that metric's own finding, and says little of the others.
+        d = d - max(float(d.mean()) - noticed, 0.0)
         noise = max(robust_scale(d)[1], _LEAST_NOISE)
         rows.append(d / noise)
         accepted.append(tolerated / noise)

@@ -17,13 +17,13 @@ from judge.core.config import CanaryConfig, MetricConfig
 from judge.core.methods import METHODS
 from judge.core.model import MetricResult, Outcome, SeriesPair, Traffic, Verdict, Window
 from judge.core.presence import complete, missing_side, source_trouble
-from judge.core.scoring import decide, weigh
+from judge.core.scoring import decide, too_little_traffic, weigh
 from judge.core.sequential import explanation, fairness
 from judge.core.sequential.assessment import assess
 from judge.core.sequential.budget import look_of, share_out
 from judge.core.sequential.evidence import Evidence, gather
 from judge.core.sequential.joint import Joint, together
-from judge.core.sequential.settings import DEFAULTS, SequentialSettings
+from judge.core.sequential.settings import SequentialSettings, settings_of
 from judge.core.sequential.waiting import Wait, wait
 
 NAME = "sequential"
@@ -47,7 +47,7 @@ def judge_sequential(
     traffic: Traffic | None = None,
     window: Window | None = None,
     warnings: Sequence[str] = (),
-    settings: SequentialSettings = DEFAULTS,
+    settings: SequentialSettings | None = None,
 ) -> Verdict:
     """Judge a canary against its baseline at one of several planned looks.
 
@@ -66,7 +66,8 @@ def judge_sequential(
         config's plan.
     warnings : sequence of str
         What the reader of the verdict should know besides.
-    settings : SequentialSettings
+    settings : SequentialSettings, optional
+        Instead of what the config says.
 
     Returns
     -------
@@ -94,6 +95,7 @@ def judge_sequential(
     >>> verdict.outcome.value, verdict.score, verdict.results[0].classification.value
     ('fail', 0.0, 'high')
     """
+    settings = settings_of(config) if settings is None else settings
     metrics = {metric.name: metric for metric in config.metrics}
     ordered = complete(config, pairs)
     look = look_of(config, window)
@@ -106,27 +108,26 @@ def judge_sequential(
         marginal=config.score.marginal,
         settings=settings,
     )
-    results, waits = [], []
+    results, waits, parts = [], [], []
     for case in cases:
         if case.result is not None or case.evidence is None:
             results.append(case.result if case.result is not None else case.blank)
             continue
         found = assess(case.evidence, case.metric, look, budgets.of(case.metric), settings)
+        parts.append((case.evidence, case.metric, found.scaled))
         if not settings.explain:
             results.append(replace(case.blank, classification=found.classification, reason=found.ground.value))
             continue
         waiting = wait(case.evidence, case.metric, found, settings)
         if waiting is not None:
             waits.append((case.metric.name, waiting))
-        note = fairness.of_the_baseline(case.evidence, case.metric, found.scaled)
-        notes = (note,) if note else ()
+        notes = fairness.of_the_samples(case.evidence, case.metric, found.scaled)
         results.append(
             explanation.explained(case.blank, case.metric, case.evidence, found, look=look, waiting=waiting, notes=notes, settings=settings)
         )
     unfair = [*fairness.of_the_plan(config, window, look), *fairness.of_the_labels(ordered), *fairness.of_the_traffic(traffic)]
     verdict = decide(results, config, traffic=traffic, source_trouble=source_trouble(pairs), warnings=(*warnings, *unfair))
-    if settings.joint:
-        parts = [(case.evidence, case.metric) for case in compared if case.evidence is not None]
+    if settings.joint and not too_little_traffic(config, traffic) and not source_trouble(pairs):
         level = look.level(budgets.joint, settings.spending_power)
         verdict = _with_joint(verdict, config, together(parts, settings, level=level))
     return _with_wait(verdict, waits)
@@ -146,6 +147,8 @@ def _prepare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> _C
         few, side = min((n_canary, "canary"), (n_baseline, "baseline"), key=lambda count: count[0])
         if few < max(needed, 2):
             refusal = f"{few} independent {side} sample{'' if few == 1 else 's'}, at least {max(needed, 2)} are needed"
+            if evidence.stride > 1:
+                refusal += f" ({evidence.stride} consecutive samples share data, so {len(evidence.canary)} are but {n_canary})"
             evidence = replace(evidence, refusal=refusal, ranked=None)
     if evidence.refusal:
         return _Case(pair=pair, metric=metric, blank=blank, evidence=evidence, result=explanation.refused(blank, evidence))

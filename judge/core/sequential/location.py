@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from judge.core.model import Floats
 from judge.core.sequential.evidence import Evidence, Scaled
 from judge.core.sequential.settings import SequentialSettings
@@ -11,6 +13,7 @@ from judge.core.statistics.dependence import (
     Posterior,
     batch_length,
     batch_means,
+    contrast,
     difference_of,
     mean_of,
     winsorise,
@@ -18,6 +21,9 @@ from judge.core.statistics.dependence import (
 
 FEWEST = 10
 """Samples a side that a paired comparison needs, whatever their dependence."""
+
+FEWEST_LATE = 6
+"""Batches that the later part of a window needs; the earlier part helps to tell their noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,6 +54,33 @@ def shift(
     if evidence.paired:
         return _paired(x - y[begin:end], evidence.stride, settings, fewest)
     return _unpaired(x, y, evidence.stride, settings)
+
+
+def late_shift(evidence: Evidence, scaled: Scaled, settings: SequentialSettings, *, since: float) -> Posterior | None:
+    """Estimate the shift since this share of the canary's window; what was before it only tells the noise.
+
+    None where a part is too short to have `FEWEST_LATE` batches.
+    """
+    x, y = scaled.canary, scaled.baseline
+    begin = int(len(x) * since)
+    if evidence.paired:
+        d = winsorise_apart(x - y, begin)
+        length = batch_length(len(x) - begin, stride=evidence.stride, most=settings.most_batches)
+        early, late = batch_means(d[:begin], length=length), batch_means(d[begin:], length=length)
+        return contrast((1.0, late), (0.0, early)) if min(len(early), len(late)) >= FEWEST_LATE else None
+    x = winsorise_apart(x, begin)
+    length = batch_length(min(len(x) - begin, len(y)), stride=evidence.stride, most=settings.most_batches)
+    early, late = batch_means(x[:begin], length=length), batch_means(x[begin:], length=length)
+    base = batch_means(winsorise(y), length=length)
+    if min(len(early), len(late), len(base)) < FEWEST_LATE:
+        return None
+    return contrast((1.0, late), (-1.0, base), (0.0, early))
+
+
+def winsorise_apart(values: Floats, begin: int) -> Floats:
+    """Winsorise what is before and after `begin` each around its own median."""
+    joined: Floats = np.concatenate([winsorise(values[:begin]), winsorise(values[begin:])])
+    return joined
 
 
 def _paired(d: Floats, stride: int, settings: SequentialSettings, fewest: int) -> Shift:

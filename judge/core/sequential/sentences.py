@@ -68,14 +68,26 @@ def _change(saying: Saying) -> str:
             f"({words.percent(found.baseline_value)}) on the baseline"
         )
     if math.isnan(found.change):
-        return f"{'+' if found.shift >= 0 else ''}{words.amount(found.shift, saying.metric.unit)} where the baseline is zero"
+        return f"{'+' if found.shift >= 0 else ''}{words.amount(found.shift, saying.metric.unit)} on average where the baseline is zero"
     return words.percent(found.change, sign=True)
+
+
+def _level(level: float) -> str:
+    """Write a level with as many digits as tell it from certainty.
+
+    Examples
+    --------
+    >>> _level(0.9), _level(0.995947), _level(0.99996)
+    ('90%', '99.6%', '99.996%')
+    """
+    outside = max(100 * (1 - level), 1e-9)
+    return f"{100 * level:.{max(0, -math.floor(math.log10(outside)))}f}%"
 
 
 def _interval(saying: Saying) -> str:
     found = saying.comparison
     assert found is not None
-    level = words.percent(found.level)
+    level = _level(found.level)
     if found.counts is not None:
         return f"{level} interval {words.points(found.shift_low, sign=True)} to {words.points(found.shift_high, sign=True)}"
     if math.isnan(found.change):
@@ -107,8 +119,9 @@ def _worse(saying: Saying) -> str:
 
 
 def _regressed_lately(saying: Saying) -> str:
+    part = "last quarter" if saying.found.since > 0.5 else "later half"
     return (
-        f"got worse lately: {_change(saying)} in the later half of the window, more than the {saying.tolerance} that is accepted "
+        f"got worse lately: {_change(saying)} in the {part} of the window, more than the {saying.tolerance} that is accepted "
         f"({_interval(saying)}); {_numbers(saying)}"
     )
 
@@ -168,14 +181,24 @@ def _lacking(saying: Saying) -> str:
 
 def _plain(saying: Saying) -> str:
     if saying.found.classification is Classification.PASS:
-        if not saying.counted and not saying.evidence.canary.any() and not saying.evidence.baseline.any():
-            return f"zero throughout on both sides; n={len(saying.evidence.canary)}"
         return f"{_change(saying)}: a change of {saying.notice} is ruled out ({_interval(saying)}); {_numbers(saying)}"
-    if not saying.counted and math.isnan(saying.comparison.change if saying.comparison else 0.0) and not saying.metric.notice.absolute:
+    if saying.comparison is not None and math.isnan(saying.comparison.change) and not saying.metric.notice.absolute:
         return f"{_change(saying)}: say in the config how much is too much (notice.absolute); {_numbers(saying)}"
     return (
         f"{_change(saying)}: neither shown to exceed {saying.tolerance} nor to stay below {saying.notice} "
         f"({_interval(saying)}); {_numbers(saying)}{_longer(saying)}"
+    )
+
+
+def _zero(saying: Saying) -> str:
+    return f"zero throughout on both sides; n={len(saying.evidence.canary)}"
+
+
+def _beyond(saying: Saying) -> str:
+    return (
+        f"{_change(saying)} ({_interval(saying)}), but look {saying.look.number} is beyond the {saying.look.of} planned "
+        f"and the error budget is spent: not called a regression any more, "
+        f"and a change of {saying.notice} is not ruled out; {_numbers(saying)}"
     )
 
 
@@ -189,9 +212,10 @@ def _longer(saying: Saying) -> str:
     could = f"; about {sign}{size} would be seen now" if math.isfinite(waiting.detectable) and waiting.detectable < 50 else ""
     if waiting.hopeless:
         return f"{could}; more samples will hardly decide it: the change lies where either answer is right, or it varies too much"
-    missing = (
-        f"{words.count(_rounded(waiting.requests))} more canary requests" if waiting.requests else f"{waiting.samples:.0f} more samples"
-    )
+    if waiting.requests:
+        missing = f"{words.count(_rounded(waiting.requests))} more canary requests"
+    else:
+        missing = "one more sample" if waiting.samples == 1 else f"{waiting.samples:.0f} more samples"
     return f"{could}; about {missing} ({words.duration(waiting.seconds)}) should decide"
 
 
@@ -208,5 +232,7 @@ _SENTENCES: dict[Ground, Callable[[Saying], str]] = {
     Ground.HEALED: _healed,
     Ground.RANKS: _disagreed,
     Ground.LACKING: _lacking,
+    Ground.ZERO: _zero,
+    Ground.BEYOND: _beyond,
     Ground.NONE: _plain,
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from judge.core.config import CanaryConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,15 +28,16 @@ class SequentialSettings:
     spread: bool = True
     joint: bool = True
     off: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    critical_share: float = 0.65
+    critical_share: float = 0.75
     joint_share: float = 0.04
-    whole_weight: float = 0.50
-    recent_weight: float = 0.35
-    tail_weight: float = 0.08
-    spread_weight: float = 0.07
-    spending_power: float = 2.5
+    whole_weight: float = 0.55
+    recent_weight: float = 0.28
+    tail_weight: float = 0.07
+    spread_weight: float = 0.10
+    spending_power: float = 2.2
     min_batches: int = 8
     min_effective: float = 6.0
+    enough_samples: float = 30.0
     min_shape_samples: int = 15
     most_batches: int = 30
     agreement: float = 0.05
@@ -43,9 +46,24 @@ class SequentialSettings:
     spike_deviations: float = 4.5
     spike_notices: float = 2.0
     spike_rarity: float = 0.0125
-    spread_accepted: float = 2.0
+    spread_accepted: float = 1.5
     joint_accepted: float = 0.5
     explain: bool = True
 
 
 DEFAULTS = SequentialSettings()
+
+
+def settings_of(config: CanaryConfig) -> SequentialSettings:
+    """What a config says of the error budget and of the tests that are not made.
+
+    Examples
+    --------
+    >>> from judge.core.config import MetricConfig
+    >>> config = CanaryConfig(name="c", metrics=(MetricConfig(name="m", off=frozenset({"tail"})),), alpha=0.01)
+    >>> found = settings_of(config)
+    >>> found.alpha, dict(found.off)
+    (0.01, {'m': frozenset({'tail'})})
+    """
+    off = {metric.name: metric.off for metric in config.metrics if metric.off}
+    return replace(DEFAULTS, alpha=config.alpha, joint=config.joint, off=off)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from judge.core.model import Floats, Mask
 from judge.core.sequential.evidence import Evidence, Scaled
 from judge.core.sequential.settings import SequentialSettings
-from judge.core.statistics.dependence import batch_length, batch_means, difference_of, mean_of, robust_scale, winsorise
+from judge.core.statistics.dependence import batch_length, batch_means, robust_scale, winsorise
 from judge.core.statistics.tails import at_least, clusters, residuals
 
 _FEWEST_SPIKES = 3
@@ -118,10 +119,26 @@ def _spread(size_r: Floats, size_s: Floats, evidence: Evidence, scaled: Scaled, 
         return Spread(canary=canary, baseline=baseline)
     allowed = settings.spread_accepted * size_s
     if evidence.paired:
-        g = winsorise(size_r - allowed)
-        length = batch_length(len(g), stride=1, most=settings.most_batches)
-        p = mean_of(batch_means(g, length=length)).below(0.0)
+        p = _positive(_batched(winsorise(size_r - allowed), settings))
     else:
-        lengths = [batch_length(len(side), stride=1, most=settings.most_batches) for side in (size_r, allowed)]
-        p = difference_of(batch_means(winsorise(size_r), length=lengths[0]), batch_means(allowed, length=lengths[1])).below(0.0)
+        p = _positive(_batched(winsorise(size_r), settings), _batched(allowed, settings))
     return Spread(p=p, canary=canary, baseline=baseline)
+
+
+def _batched(sizes: Floats, settings: SequentialSettings) -> Floats:
+    """Average at least two neighbours: what is left of their dependence after the surroundings' median is short."""
+    return batch_means(sizes, length=max(batch_length(len(sizes), stride=1, most=settings.most_batches), 2))
+
+
+def _positive(x: Floats, y: Floats | None = None) -> float:
+    """One-sided p of a plain t test (Welch's for two sides) against a mean of x, less that of y, of at most zero."""
+    from scipy.special import stdtr
+
+    sides = [x] if y is None else [x, y]
+    parts = [float(side.var(ddof=1)) / len(side) for side in sides]
+    squares = sum(part**2 / (len(side) - 1) for part, side in zip(parts, sides, strict=True))
+    if squares <= 0:
+        return 1.0
+    freedom = sum(parts) ** 2 / squares
+    difference = float(x.mean()) - (0.0 if y is None else float(y.mean()))
+    return float(stdtr(freedom, -difference / math.sqrt(sum(parts))))

@@ -89,5 +89,6 @@ def _factor(gap: float, width: float) -> float:
 def _wait(detectable: float, factor: float, n: int, spacing: float) -> Wait:
     if factor > _LONGEST:
         return Wait(detectable=detectable, samples=math.inf, seconds=math.inf)
-    samples = max(math.ceil(n * (factor - 1)), 1)
-    return Wait(detectable=detectable, samples=float(samples), seconds=samples * spacing)
+    # Two significant digits: an estimate must not look like a count.
+    samples = float(f"{max(math.ceil(n * (factor - 1)), 1):.2g}")
+    return Wait(detectable=detectable, samples=samples, seconds=samples * spacing)

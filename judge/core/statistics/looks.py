@@ -144,7 +144,7 @@ def levels(looks: int, alpha: float, power: float = 2.0) -> tuple[float, ...]:
     Examples
     --------
     >>> [round(level, 4) for level in levels(4, 0.05)]
-    [0.0031, 0.0104, 0.0213, 0.0341]
+    [0.0031, 0.0107, 0.0222, 0.0384]
     """
     from scipy.special import ndtr
 

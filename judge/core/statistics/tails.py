@@ -48,8 +48,8 @@ def residuals(values: Floats) -> Floats:
 
     Examples
     --------
-    >>> residuals(np.array([1.0, 1, 1, 9, 1, 1, 1, 5, 5, 5, 5]))
-    array([0., 0., 0., 8., 0., 0., 0., 0., 0., 0., 0.])
+    >>> residuals(np.array([1.0, 1, 1, 1, 9, 1, 1, 1, 1])).tolist()
+    [0.0, 0.0, 0.0, 0.0, 8.0, 0.0, 0.0, 0.0, 0.0]
     """
     half = SURROUNDINGS // 2
     around = values[_surroundings(len(values))]
@@ -81,7 +81,7 @@ def at_least(hits: int, n: int, other_hits: int, other_n: int, *, rarity: float)
     Examples
     --------
     >>> round(at_least(3, 31, 0, 31, rarity=0.0125), 5), round(at_least(3, 31, 2, 31, rarity=0.0125), 2)
-    (0.00079, 0.42)
+    (0.00079, 0.31)
     """
     if hits <= 0:
         return 1.0

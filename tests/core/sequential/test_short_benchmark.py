@@ -1,0 +1,102 @@
+"""The short form of ``python -m tests.benchmarks.decisions``: the very figures, for the same seed on any machine."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from judge.core.sequential.judge import judge_sequential
+from judge.core.statistics.looks import levels
+from tests.benchmarks import decisions, decisions_real
+from tests.benchmarks.decisions_scenarios import SCENARIOS, config, draw, pairs, window
+from tests.benchmarks.startup import REAL
+
+ROUNDS = 10
+SLACK = 4
+"""A test run shares its machine with others."""
+
+
+@lru_cache
+def cell(name, n=60):
+    return decisions.measure(SCENARIOS[name], n=n, looks=20, metrics=10, rounds=ROUNDS, seed=1, kayenta_rounds=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "failed", "passed", "median_look", "kayenta_any"),
+    [
+        pytest.param("healthy AR .6", 0, 10, 0, 0, id="healthy, dependent in time"),
+        pytest.param("healthy AR .6 shared shocks", 0, 10, 0, 0, id="healthy, shared shocks"),
+        pytest.param("healthy iid n=20", 0, 10, 0, 0, id="healthy, few samples"),
+        pytest.param("+20 %", 8, 0, 10, 3, id="+20 %"),
+        pytest.param("+50 %", 10, 0, 6, 3, id="+50 %"),
+        pytest.param("+30 % from half-time", 6, 0, 20, 3, id="late"),
+        pytest.param("errors .1 to .5 %", 10, 0, 8, 2, id="errors"),
+        pytest.param("spread x6-10", 10, 0, 1, 0, id="spread"),
+        pytest.param("3-5 spikes x2.5-4", 10, 0, 1, 0, id="spikes"),
+        pytest.param("warm-up healed", 0, 10, 0, 3, id="healed"),
+        pytest.param("partial recovery", 8, 0, 1, 3, id="partly recovered"),
+    ],
+)
+def test_the_figures(name, failed, passed, median_look, kayenta_any):
+    found = cell(name)
+
+    assert (found.failed, found.passed, found.median_look, found.kayenta_any) == (failed, passed, median_look, kayenta_any)
+
+
+def test_what_is_printed_names_every_figure(capsys, tmp_path):
+    size = ["--n", "60", "--rounds", "4", "--kayenta-rounds", "1"]
+    which = ["--scenario", "spikes", "--scenario", "+50", "--no-real"]
+    files = ["--csv", str(tmp_path / "cells.csv"), "--svg", str(tmp_path / "cells.svg")]
+    found = decisions.main([*size, *which, *files])
+
+    printed = capsys.readouterr().out
+    assert [one.scenario for one in found] == ["+50 %", "3-5 spikes x2.5-4"]
+    assert "100.00 % (51.01 - 100.00)" in printed
+    assert "3-5 spikes x2.5-4                  31  not passed             >=   95    100.00" in printed
+    assert (tmp_path / "cells.csv").read_text(encoding="utf-8").count("\n") == 3
+    assert (tmp_path / "cells.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_an_unknown_scenario_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        decisions.main(["--scenario", "nonsense"])
+    assert "healthy AR .6" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real canaries are not there (../shared/data/real_canaries)")
+def test_the_real_canaries(capsys):
+    files = decisions_real.report()
+
+    assert "MISSED" not in capsys.readouterr().out
+    assert {one.name: (one.caught, one.healthy[decisions_real.Outcome.FAIL]) for one in files} == {
+        "delag": (77, 0),
+        "nab": (16, 3),
+        "nezha": (63, 0),
+        "nezha_traces": (22, 0),
+    }
+
+
+def milliseconds(rules, given, at):
+    spent = []
+    for _ in range(7):
+        before = time.process_time()
+        judge_sequential(rules, given, window=at)
+        spent.append(time.process_time() - before)
+    return 1000 * float(np.median(spent))
+
+
+def test_a_look_costs_little():
+    scenario = replace(SCENARIOS["healthy AR .6"], errors=None)
+    rollout = draw(scenario, metrics=20, n=240, rng=np.random.default_rng(0))
+    levels.cache_clear()
+    rules, given, at = config(scenario, metrics=20, looks=20, n=240), pairs(rollout, upto=240), window(20, looks=20, upto=240)
+
+    assert milliseconds(rules, given, at) < 25 * SLACK
+
+
+def test_a_rollout_costs_little():
+    assert cell("healthy AR .6").ms < 150 * SLACK
