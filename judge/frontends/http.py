@@ -24,6 +24,7 @@ from judge.frontends.kayenta import kayenta_doors
 from judge.frontends.openapi import openapi
 from judge.service import Service
 from judge.wire.answer import answer
+from judge.wire.documents import unique_keys
 from judge.wire.strict import dumps
 
 log = logging.getLogger("judge.http")
@@ -111,19 +112,9 @@ def _body() -> Any:
     if not raw.strip():
         raise RequestError("the body is empty; send a JSON object with config, baseline and canary")
     try:
-        return json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
+        return json.loads(raw.decode("utf-8"), object_pairs_hook=unique_keys, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise RequestError(f"the body is not JSON: {error}") from error
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            msg = f"the key {key!r} is there twice"
-            raise ValueError(msg)
-        found[key] = value
-    return found
 
 
 def _refuse(constant: str) -> None:

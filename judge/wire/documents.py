@@ -45,7 +45,7 @@ def parse(text: str, *, where: str, is_json: bool = False) -> Any:
     """Parse YAML 1.2 (``no`` is a string, ``0123`` a number) or JSON."""
     if is_json:
         try:
-            return json.loads(text, object_pairs_hook=_unique)
+            return json.loads(text, object_pairs_hook=unique_keys)
         except ValueError as error:
             raise ConfigError(f"not JSON: {error}", where=where) from error
     from ruamel.yaml import YAML
@@ -62,7 +62,8 @@ def parse(text: str, *, where: str, is_json: bool = False) -> Any:
     return document
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build an object for `json.loads`; a key that is there twice is refused, since one of the two would be lost."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
