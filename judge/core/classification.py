@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,11 +35,24 @@ def classify(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig, metho
         finding = _check_limit(pair, metric)
     else:
         finding = _compare(pair, metric, config, method)
+    return replace(
+        blank_result(pair, metric),
+        classification=finding.classification,
+        reason=finding.reason,
+        n_baseline=finding.n_baseline,
+        n_canary=finding.n_canary,
+        comparison=finding.comparison,
+        warnings=(*pair.warnings, *finding.warnings),
+    )
+
+
+def blank_result(pair: SeriesPair, metric: MetricConfig) -> MetricResult:
+    """Give a result that says nothing yet."""
     counts = pair.baseline_total is not None or bool(metric.denominator)
     return MetricResult(
         name=metric.name,
-        classification=finding.classification,
-        reason=finding.reason,
+        classification=Classification.UNDECIDED,
+        reason="",
         group=metric.group,
         weight=0.0,
         critical=metric.critical,
@@ -48,11 +61,8 @@ def classify(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig, metho
         notice="" if metric.limit else words.margin(metric.notice, counts=counts, unit=metric.unit),
         unit=metric.unit,
         labels=pair.labels,
-        n_baseline=finding.n_baseline,
-        n_canary=finding.n_canary,
-        comparison=finding.comparison,
         queries=pair.queries,
-        warnings=(*pair.warnings, *finding.warnings),
+        warnings=pair.warnings,
     )
 
 

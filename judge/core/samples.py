@@ -154,12 +154,7 @@ def prepare(pair: SeriesPair, *, rate_window: float | None, step: float) -> Prep
     """
     aligned, baseline, canary = both_sides(pair)
     warnings = [f"{aligned.dropped} samples had no partner at their time and were left out"] if aligned.dropped else []
-    infinite = baseline.infinite, canary.infinite
-    if aligned.paired:
-        both = baseline.finite & canary.finite
-        baseline, canary = baseline.keep(both), canary.keep(both)
-    else:
-        baseline, canary = baseline.keep(baseline.finite), canary.keep(canary.finite)
+    (baseline, canary), infinite = finite_sides(baseline, canary, paired=aligned.paired)
     n_baseline, n_canary = len(baseline.t), len(canary.t)
 
     def refuse(classification: Classification, reason: str) -> Prepared:
@@ -201,6 +196,15 @@ def prepare(pair: SeriesPair, *, rate_window: float | None, step: float) -> Prep
         ),
         warnings=tuple(warnings),
     )
+
+
+def finite_sides(baseline: Side, canary: Side, *, paired: bool) -> tuple[tuple[Side, Side], tuple[int, int]]:
+    """Keep the rows that are finite, of a pair on both sides; and count the infinite ones of each side."""
+    infinite = baseline.infinite, canary.infinite
+    if paired:
+        both = baseline.finite & canary.finite
+        return (baseline.keep(both), canary.keep(both)), infinite
+    return (baseline.keep(baseline.finite), canary.keep(canary.finite)), infinite
 
 
 def both_sides(pair: SeriesPair) -> tuple[Aligned, Side, Side]:

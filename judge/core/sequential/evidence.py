@@ -10,7 +10,18 @@ import numpy as np
 from judge.core.config import Margin, MetricConfig
 from judge.core.methods.sample import Sample
 from judge.core.model import Classification, Floats, SeriesPair
-from judge.core.samples import INFINITE_SHARE, Side, both_sides, compared_values, overlap, repeated, same_samples, thin, wrong_counts
+from judge.core.samples import (
+    INFINITE_SHARE,
+    Side,
+    both_sides,
+    compared_values,
+    finite_sides,
+    overlap,
+    repeated,
+    same_samples,
+    thin,
+    wrong_counts,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,12 +64,7 @@ def gather(pair: SeriesPair, *, rate_window: float | None, step: float) -> Evide
             "the sides ran at once but have no sample times in common (clocks or scrapes are offset): compared without pairing, "
             "so what hits both sides at once is not cancelled"
         )
-    infinite = baseline.infinite, canary.infinite
-    if aligned.paired:
-        both = baseline.finite & canary.finite
-        baseline, canary = baseline.keep(both), canary.keep(both)
-    else:
-        baseline, canary = baseline.keep(baseline.finite), canary.keep(canary.finite)
+    (baseline, canary), infinite = finite_sides(baseline, canary, paired=aligned.paired)
     refusal, classification = "", Classification.UNDECIDED
     for side, count in zip((baseline, canary), infinite, strict=True):
         seen = count + len(side.t)

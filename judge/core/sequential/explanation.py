@@ -6,9 +6,8 @@ import math
 from dataclasses import replace
 
 from judge.core import words
-from judge.core.classification import limit_words
 from judge.core.config import MetricConfig
-from judge.core.model import Classification, Comparison, MetricResult, SeriesPair
+from judge.core.model import Comparison, MetricResult
 from judge.core.sequential.assessment import Assessment, Ground
 from judge.core.sequential.budget import Look
 from judge.core.sequential.evidence import Evidence, Scaled
@@ -17,30 +16,9 @@ from judge.core.sequential.sentences import Saying, sentence
 from judge.core.sequential.settings import SequentialSettings
 from judge.core.sequential.waiting import Wait
 from judge.core.statistics.dependence import Posterior, winsorise
-from judge.core.statistics.differences import hodges_lehmann
-from judge.core.statistics.ranks import RankTest, Shift, mann_whitney
+from judge.core.statistics.ranks import RankTest, Shift, hodges_lehmann, mann_whitney
 
 NAME = "sequential"
-
-
-def blank(pair: SeriesPair, metric: MetricConfig) -> MetricResult:
-    """Give a result that says nothing yet."""
-    counts = pair.baseline_total is not None or bool(metric.denominator)
-    return MetricResult(
-        name=metric.name,
-        classification=Classification.UNDECIDED,
-        reason="",
-        group=metric.group,
-        weight=0.0,
-        critical=metric.critical,
-        direction=metric.direction.value,
-        tolerance=limit_words(metric) if metric.limit else words.margin(metric.tolerance, counts=counts, unit=metric.unit),
-        notice="" if metric.limit else words.margin(metric.notice, counts=counts, unit=metric.unit),
-        unit=metric.unit,
-        labels=pair.labels,
-        queries=pair.queries,
-        warnings=pair.warnings,
-    )
 
 
 def refused(empty: MetricResult, evidence: Evidence) -> MetricResult:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from judge.core import words
-from judge.core.classification import classify
+from judge.core.classification import blank_result, classify
 from judge.core.config import CanaryConfig, MetricConfig
 from judge.core.methods import METHODS
 from judge.core.model import MetricResult, Outcome, SeriesPair, Traffic, Verdict, Window
@@ -135,7 +135,7 @@ def judge_sequential(
 
 def _prepare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> _Case:
     """Settle what needs no statistics the way every judge does; else gather the evidence."""
-    blank = explanation.blank(pair, metric)
+    blank = blank_result(pair, metric)
     asked_twice = bool(pair.queries) and pair.queries.get("baseline") == pair.queries.get("canary")
     if pair.problem is not None or metric.limit is not None or missing_side(pair) or asked_twice:
         settled = classify(pair, metric, config, METHODS["mann-whitney"])

@@ -3,7 +3,7 @@
 The Hodges-Lehmann shift and its interval are three of the n*m differences x - y in
 order. With both samples sorted, how many differences lie below a value takes one
 search per x; so each wanted one is bracketed by the differences of every fourth
-sample, and only what lies in the bracket is looked at.
+sample, and only what lies in the bracket is looked at; of very many samples, by bisection.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from judge.core.model import Floats
-from judge.core.statistics.ranks import Shift, critical_rank, tie_sum
 
 _ALL_AT_ONCE = 4000
 _EVERY = 4
+_TOO_MANY_TO_BRACKET = 16_000_000
+"""Above this many differences the brackets themselves would take hundreds of MB: there each is found by counting."""
 
 
 def ordered_differences(x: Floats, y: Floats, ranks: Sequence[int]) -> list[float]:
@@ -33,6 +34,8 @@ def ordered_differences(x: Floats, y: Floats, ranks: Sequence[int]) -> list[floa
         flat.partition(sorted(set(ranks)))
         return [float(flat[rank]) for rank in ranks]
     xs, ys = np.sort(x), np.sort(y)
+    if len(x) * len(y) > _TOO_MANY_TO_BRACKET:
+        return [_difference_of_rank(xs, ys, rank) for rank in ranks]
     coarse = np.sort(np.subtract.outer(xs[_EVERY // 2 :: _EVERY], ys[_EVERY // 2 :: _EVERY]).ravel())
     wanted = sorted(set(ranks))
     groups: list[list[int]] = []
@@ -71,16 +74,17 @@ def _pick(xs: Floats, ys: Floats, coarse: Floats, ranks: list[int]) -> list[floa
         margin *= 3
 
 
-def hodges_lehmann(x: Floats, y: Floats, *, level: float) -> Shift:
-    """Estimate how far x lies above y, with its two-sided interval at `level`; infinite where that cannot be reached.
-
-    The same numbers as `judge.core.statistics.ranks.hodges_lehmann`, faster for many samples.
-    """
-    total = len(x) * len(y)
-    outside = critical_rank(len(x), len(y), tie_sum(x, y), (1 - level) / 2)
-    middle = [(total - 1) // 2] if total % 2 else [total // 2 - 1, total // 2]
-    if outside < 0:
-        found = ordered_differences(x, y, middle)
-        return Shift(estimate=(found[0] + found[-1]) / 2, low=-math.inf, high=math.inf)
-    low, high, *found = ordered_differences(x, y, [outside, total - 1 - outside, *middle])
-    return Shift(estimate=(found[0] + found[-1]) / 2, low=low, high=high)
+def _difference_of_rank(x: Floats, y_sorted: Floats, rank: int) -> float:
+    """Bisect on the value, counting differences, until one difference is left in between."""
+    low = float(x.min() - y_sorted[-1])
+    high = float(x.max() - y_sorted[0])
+    while True:
+        middle = low + (high - low) / 2
+        if middle in {low, high}:
+            return high
+        # x - y <= middle  <=>  y >= x - middle
+        count = len(x) * len(y_sorted) - int(np.searchsorted(y_sorted, x - middle, side="left").sum())
+        if count > rank:
+            high = middle
+        else:
+            low = middle

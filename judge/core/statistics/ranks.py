@@ -27,12 +27,10 @@ from statistics import NormalDist
 import numpy as np
 
 from judge.core.model import Floats
+from judge.core.statistics.differences import ordered_differences
 
 EXACT_LIMIT = 25
 """Up to this many samples on the larger side the null distribution is exact (without ties)."""
-
-_OUTER_LIMIT = 200_000
-"""Above this many differences counting beats holding them all (measured at n = 450 a side)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,32 +199,6 @@ def critical_rank(n: int, m: int, ties: float, alpha: float) -> int:
     return math.floor(n * m / 2 - 0.5 - z * standard_error(n, m, ties))
 
 
-def _ordered_differences(x: Floats, y: Floats, ranks: list[int]) -> list[float]:
-    """Pick the differences x - y of these ranks (0 is the smallest) out of all n*m."""
-    if len(x) * len(y) <= _OUTER_LIMIT:
-        flat = np.subtract.outer(x, y).ravel()
-        flat.partition(sorted(set(ranks)))
-        return [float(flat[rank]) for rank in ranks]
-    ordered = np.sort(y)
-    return [_difference_of_rank(x, ordered, rank) for rank in ranks]
-
-
-def _difference_of_rank(x: Floats, y_sorted: Floats, rank: int) -> float:
-    """Bisect on the value, counting differences, until one difference is left in between."""
-    low = float(x.min() - y_sorted[-1])
-    high = float(x.max() - y_sorted[0])
-    while True:
-        middle = low + (high - low) / 2
-        if middle in {low, high}:
-            return high
-        # x - y <= middle  <=>  y >= x - middle
-        count = len(x) * len(y_sorted) - int(np.searchsorted(y_sorted, x - middle, side="left").sum())
-        if count > rank:
-            high = middle
-        else:
-            low = middle
-
-
 def hodges_lehmann(x: Floats, y: Floats, *, level: float) -> Shift:
     """Estimate how far x lies above y, with its two-sided interval at `level`.
 
@@ -249,9 +221,9 @@ def hodges_lehmann(x: Floats, y: Floats, *, level: float) -> Shift:
     outside = critical_rank(n, m, tie_sum(x, y), (1 - level) / 2)
     middle = [(total - 1) // 2, total // 2]
     if outside < 0:
-        below, above = _ordered_differences(x, y, middle)
+        below, above = ordered_differences(x, y, middle)
         return Shift(estimate=(below + above) / 2, low=-math.inf, high=math.inf)
     # A shift is rejected when at most `outside` differences lie on its other side, so
     # the interval ends at the differences of rank `outside` from either end (from 0).
-    low, below, above, high = _ordered_differences(x, y, [outside, *middle, total - 1 - outside])
+    low, below, above, high = ordered_differences(x, y, [outside, *middle, total - 1 - outside])
     return Shift(estimate=(below + above) / 2, low=low, high=high)
