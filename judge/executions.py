@@ -12,13 +12,12 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from judge.archive.kayenta import WAITING, Execution, KayentaStore
 from judge.core.kayenta.judge import judge_kayenta, to_json
 from judge.errors import ArchiveError, JudgeError
-from judge.kayenta_fetch import Sides, fetch_pairs
+from judge.kayenta_fetch import fetch_pairs
 from judge.sources import Answer, Query, Source
 from judge.wire.request import format_time
 
@@ -28,17 +27,6 @@ CLAIM_SECONDS = 20.0
 """A claim that is older was held by a worker that died."""
 FETCH_SECONDS = 12.0
 IDLE_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """One judgement: the documents that Kayenta's clients read."""
-
-    judge_result: Mapping[str, Any]
-    pair_list_id: str
-    started_at: float
-    ended_at: float
-    sides: Sides
 
 
 class Executions:
@@ -53,22 +41,17 @@ class Executions:
 
     def accept(self, config: Mapping[str, Any], request: Mapping[str, Any], *, application: str, parent: str = "") -> str:
         """Accept one judgement and answer its id; once this returns, it is not lost."""
-        now = self._clock()
-        document = {"config": config, "request": request, "application": application, "parent": parent, "accepted_at": now}
-        found = Execution(
-            id=self._new_id(), kind="canary", application=application, status=WAITING, created_at=now, claim=None, document=document
-        )
-        self.store.accept(found, due_at=now)
-        return found.id
+        return self._accept("canary", {"config": config, "request": request, "parent": parent}, application=application)
 
     def accept_series(self, config: Mapping[str, Any], plan: Mapping[str, Any], *, application: str, first_at: float) -> str:
         """Accept a scheduled series of judgements (a standalone canary analysis)."""
+        return self._accept("standalone", {"config": config, "plan": plan, "done": []}, application=application, due_at=first_at)
+
+    def _accept(self, kind: str, document: Mapping[str, Any], *, application: str, due_at: float | None = None) -> str:
         now = self._clock()
-        document = {"config": config, "plan": plan, "application": application, "accepted_at": now, "done": []}
-        found = Execution(
-            id=self._new_id(), kind="standalone", application=application, status=WAITING, created_at=now, claim=None, document=document
-        )
-        self.store.accept(found, due_at=first_at)
+        kept = {**document, "application": application, "accepted_at": now}
+        found = Execution(id=self._new_id(), kind=kind, application=application, status=WAITING, created_at=now, claim=None, document=kept)
+        self.store.accept(found, due_at=now if due_at is None else due_at)
         return found.id
 
     def ask(self, queries: Sequence[Query]) -> list[Answer]:
@@ -86,26 +69,29 @@ class Executions:
         return True
 
     def _one(self, execution: Execution) -> None:
-        document = dict(execution.document)
+        document = {**execution.document, "started_at": self._clock()}
         status = "succeeded"
-        document["started_at"] = self._clock()
         try:
-            document["outcome"] = outcome_fields(self._judge(document["config"], document["request"], execution.id))
-        except JudgeError as error:
-            document["error"], status = str(error), "terminal"
-        except Exception as error:
-            log.exception("execution %s", execution.id)
-            document["error"], status = f"internal error ({type(error).__name__})", "terminal"
+            document["outcome"] = self._judge(document["config"], document["request"], execution.id)
+        except Exception as error:  # noqa: BLE001 - an accepted execution must end, whatever went wrong
+            document["error"], status = _trouble(error, execution), "terminal"
         document["ended_at"] = self._clock()
-        if not self.store.write(execution, document, status=status, due_at=self._clock()):
-            log.warning("execution %s was taken over or cancelled; its result is not kept", execution.id)
+        self._write(execution, document, status=status, due_at=self._clock())
 
-    def _judge(self, config: Mapping[str, Any], request: Mapping[str, Any], pair_list_id: str) -> Outcome:
+    def _judge(self, config: Mapping[str, Any], request: Mapping[str, Any], pair_list_id: str) -> dict[str, Any]:
+        """Make one judgement, and write it as it is kept."""
         began = self._clock()
         pairs, sides = fetch_pairs(config, request, self._source(), deadline=FETCH_SECONDS)
         self.store.keep_pairs(pair_list_id, pairs, now=began)
-        result = to_json(judge_kayenta(config, request.get("thresholds") or {}, pairs))
-        return Outcome(judge_result=result, pair_list_id=pair_list_id, started_at=began, ended_at=self._clock(), sides=sides)
+        return {
+            "judgeResult": to_json(judge_kayenta(config, request.get("thresholds") or {}, pairs)),
+            "metricSetPairListId": pair_list_id,
+            "startedAt": began,
+            "endedAt": self._clock(),
+            "duration": sides.duration,
+            "startTimeIso": format_time(sides.start),
+            "endTimeIso": format_time(sides.end),
+        }
 
     def _next_of_series(self, execution: Execution) -> None:
         """Make the next judgement of a series; stop early where one falls to the marginal threshold or below."""
@@ -115,21 +101,23 @@ class Executions:
         request = plan["requests"][number]
         try:
             outcome = self._judge(document["config"], request, f"{execution.id}-{number + 1}")
-        except Exception as error:
-            if not isinstance(error, JudgeError):
-                log.exception("execution %s", execution.id)
-            document["error"] = str(error) if isinstance(error, JudgeError) else f"internal error ({type(error).__name__})"
-            self.store.write(execution, document, status="terminal", due_at=self._clock())
+        except Exception as error:  # noqa: BLE001 - an accepted execution must end, whatever went wrong
+            document["error"] = _trouble(error, execution)
+            self._write(execution, document, status="terminal", due_at=self._clock())
             return
-        done.append({**outcome_fields(outcome), "request": request})
+        done.append({**outcome, "request": request})
         document["done"] = done
-        score = outcome.judge_result["score"]["score"]
-        # As Kayenta's own series: a score at or under marginal ends it, the last one must exceed pass.
+        score = outcome["judgeResult"]["score"]["score"]
+        # As Kayenta's own series: a score at or under marginal ends it, and the last one must reach pass.
         low = isinstance(score, int | float) and score <= plan["thresholds"]["marginal"]
         over = low or len(done) == len(plan["requests"])
         due = self._clock() if over else plan["due"][number + 1]
         status = "running" if not over else "terminal" if low or not _passes(score, plan) else "succeeded"
-        self.store.write(execution, document, status=status, due_at=due)
+        self._write(execution, document, status=status, due_at=due)
+
+    def _write(self, execution: Execution, document: Mapping[str, Any], *, status: str, due_at: float) -> None:
+        if not self.store.write(execution, document, status=status, due_at=due_at):
+            log.warning("execution %s was taken over or cancelled; its result is not kept", execution.id)
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop; trouble of the archive is waited out."""
@@ -147,14 +135,9 @@ def _passes(score: Any, plan: Mapping[str, Any]) -> bool:
     return isinstance(score, int | float) and score >= plan["thresholds"]["pass"]
 
 
-def outcome_fields(outcome: Outcome) -> dict[str, Any]:
-    """Write a judgement as it is kept."""
-    return {
-        "judgeResult": dict(outcome.judge_result),
-        "metricSetPairListId": outcome.pair_list_id,
-        "startedAt": outcome.started_at,
-        "endedAt": outcome.ended_at,
-        "duration": outcome.sides.duration,
-        "startTimeIso": format_time(outcome.sides.start),
-        "endTimeIso": format_time(outcome.sides.end),
-    }
+def _trouble(error: Exception, execution: Execution) -> str:
+    """Say what went wrong; what nobody foresaw is for the log, not for the caller."""
+    if isinstance(error, JudgeError):
+        return str(error)
+    log.error("execution %s", execution.id, exc_info=error)
+    return f"internal error ({type(error).__name__})"
