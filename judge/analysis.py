@@ -17,12 +17,14 @@ from typing import Any
 
 from judge.core import words
 from judge.core.canary import judge_canary
+from judge.core.conditions import Conditions
 from judge.core.config import CanaryConfig, MetricConfig
 from judge.core.model import Classification, Outcome, Problem, SeriesPair, Traffic, Verdict, Window
 from judge.core.pairing import present
 from judge.core.scope import Matcher, duration, matcher_labels, placeholders, render
 from judge.errors import SourceUnreachable
 from judge.sources import Answer, Query, Source
+from judge.sources.conditions import CONDITIONS, read_conditions
 from judge.sources.pairs import build_pairs
 from judge.wire.request import Request
 from judge.wire.strict import dumps
@@ -44,6 +46,7 @@ class Analysis:
     verdict: Verdict
     pairs: tuple[SeriesPair, ...] = ()
     traffic: Traffic | None = None
+    conditions: Conditions | None = None
     source: Mapping[str, Any] | None = None
     source_trouble: str = ""
 
@@ -159,7 +162,7 @@ class _Queries:
         parts = {"value": metric.query, "numerator": metric.numerator, "denominator": metric.denominator}
         return [self._query(metric.name, part, side, text, window) for part, text in parts.items() if text]
 
-    def _query(self, metric: str, part: str, side: str, template: str, window: Window) -> Query:
+    def _query(self, metric: str, part: str, side: str, template: str, window: Window, *, instant: bool = False) -> Query:
         values = self._values(side, window)
         values["scope"] = Matcher(render(self.config.scopes[self.request.scope], values))
         return Query(
@@ -172,7 +175,7 @@ class _Queries:
             start=window.start,
             end=window.end,
             step=window.step,
-            instant="window" in placeholders(template),
+            instant=instant or "window" in placeholders(template),
         )
 
     def canary_samples(self, window: Window) -> list[Query]:
@@ -187,7 +190,14 @@ class _Queries:
         ]
         if self.config.traffic is not None:
             asked += [self._query("", "traffic", side, self.config.traffic.query, window) for side in ("baseline", "canary")]
+        if self.config.conditions is not None:
+            for part, text in self.config.conditions.queries.items():
+                asked += [self._query("", part, side, text, window, instant=True) for side in ("baseline", "canary")]
         return asked
+
+    def share(self) -> str:
+        """The canary's expected part of all requests, as config and request write it; empty where nothing is expected."""
+        return "" if self.config.conditions is None else render(self.config.conditions.share, self.request.args)
 
 
 def _key(query: Query) -> tuple[str, str, str]:
@@ -260,9 +270,18 @@ def _judge(
     apart = matcher_labels([queries.scope("baseline"), queries.scope("canary")])
     pairs = [pair for metric in config.metrics for pair in build_pairs(metric, answers, apart)]
     traffic = _traffic(config, answers)
-    verdict = judge_canary(config, pairs, traffic=traffic, window=window, warnings=_warnings(request, window, answers))
+    conditions = None if config.conditions is None else read_conditions(answers, config.conditions.queries, share=queries.share())
+    warnings = _warnings(request, window, answers)
+    verdict = judge_canary(config, pairs, traffic=traffic, conditions=conditions, window=window, warnings=warnings)
     return Analysis(
-        request=request, config=config, window=window, verdict=verdict, pairs=tuple(pairs), traffic=traffic, source=source.describe()
+        request=request,
+        config=config,
+        window=window,
+        verdict=verdict,
+        pairs=tuple(pairs),
+        traffic=traffic,
+        conditions=conditions,
+        source=source.describe(),
     )
 
 
@@ -270,9 +289,9 @@ def _warnings(request: Request, window: Window, answers: Mapping[tuple[str, str,
     found = []
     if request.look is not None and request.look > window.of:
         found.append(f"look {request.look} is beyond the {window.of} that the config plans")
-    for (metric, _, side), answer in answers.items():
+    for (metric, part, side), answer in answers.items():
         if not metric:
-            found += [f"traffic, {side}: {text}" for text in answer.warnings]
+            found += [f"{part}, {side}: {text}" for text in answer.warnings]
     return list(dict.fromkeys(found))
 
 
@@ -289,7 +308,8 @@ def _traffic(config: CanaryConfig, answers: Mapping[tuple[str, str, str], Answer
         else:
             newest = [float(series.v[-1]) for series in answer.series if len(series)]
             sides[side] = sum(value for value in newest if math.isfinite(value))
-    return Traffic(baseline=sides["baseline"], canary=sides["canary"], problem=problem)
+    queries = {side: answer.query.text for (metric, part, side), answer in answers.items() if not metric and part == "traffic"}
+    return Traffic(baseline=sides["baseline"], canary=sides["canary"], problem=problem, queries=queries)
 
 
 def _same_sides(request: Request, config: CanaryConfig, now: float) -> Analysis:
@@ -333,6 +353,8 @@ def _inconclusive(config: CanaryConfig, reason: str) -> Verdict:
 
 def _raise_for_trouble(answers: Any) -> None:
     for answer in answers:
+        if answer.query.part in CONDITIONS:
+            continue  # they only ever warn
         if answer.problem is not None and answer.problem.classification is Classification.NODATA:
             raise SourceUnreachable(f"{answer.query.metric}: {answer.problem.message}")
 

@@ -163,6 +163,7 @@ def write_record(
             verdict=analysis.verdict,
             pairs=analysis.pairs,
             traffic=analysis.traffic,
+            conditions=analysis.conditions,
             source=analysis.source,
         ),
     }

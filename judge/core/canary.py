@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from judge.core import single_look
+from judge.core.conditions import Conditions, unlike
 from judge.core.config import CanaryConfig
 from judge.core.kayenta import adapter
 from judge.core.model import SeriesPair, Traffic, Verdict, Window
@@ -47,6 +48,7 @@ def judge_canary(
     pairs: Sequence[SeriesPair],
     *,
     traffic: Traffic | None = None,
+    conditions: Conditions | None = None,
     window: Window | None = None,
     warnings: Sequence[str] = (),
 ) -> Verdict:
@@ -61,6 +63,8 @@ def judge_canary(
         Both sides of each metric, one pair for each label set.
     traffic : Traffic, optional
         Requests on both sides; needed where the config asks for a minimum.
+    conditions : Conditions, optional
+        Pods, ages and places of both sides; what is unlike becomes a warning.
     window : Window, optional
         Which look this is, of how many; without it this is the last one planned.
     warnings : sequence of str
@@ -92,4 +96,5 @@ def judge_canary(
     >>> verdict.outcome.value, verdict.score, verdict.results[0].classification.value
     ('fail', 0.0, 'high')
     """
-    return JUDGES[config.judge](config, pairs, traffic=traffic, window=window, warnings=warnings)
+    unfair = unlike(conditions, traffic)
+    return JUDGES[config.judge](config, pairs, traffic=traffic, window=window, warnings=(*warnings, *unfair))

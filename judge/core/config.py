@@ -101,6 +101,26 @@ class TrafficConfig:
     min_requests: float = 100.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionsConfig:
+    """Questions about the conditions of both sides; an empty one is not asked.
+
+    `pods` gives the number of a side's pods, `age` the seconds since its oldest one
+    started, `places` one series of pods for each node or zone. `share` is the part of
+    all requests that the canary should get, as text that may name args (``${weight}%``).
+    """
+
+    pods: str = ""
+    age: str = ""
+    places: str = ""
+    share: str = ""
+
+    @property
+    def queries(self) -> dict[str, str]:
+        """What is asked of the source, by part."""
+        return {part: text for part, text in (("pods", self.pods), ("age", self.age), ("places", self.places)) if text}
+
+
 class ArgType(StrEnum):
     """What an arg may hold."""
 
@@ -147,6 +167,7 @@ class CanaryConfig:
     window: WindowConfig = field(default_factory=WindowConfig)
     looks: LooksConfig = field(default_factory=LooksConfig)
     traffic: TrafficConfig | None = None
+    conditions: ConditionsConfig | None = None
     groups: Mapping[str, float] = field(default_factory=dict)
     score: ScoreThresholds = field(default_factory=ScoreThresholds)
     min_samples: int = 5

@@ -6,6 +6,7 @@ spelled on the wire.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -108,11 +109,12 @@ class SeriesPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
-    """Requests that each side answered in the window; None where the source had no answer."""
+    """Requests that each side answered in the window; None where the source had no answer. `queries` are as sent, by side."""
 
     baseline: float | None
     canary: float | None
     problem: str = ""
+    queries: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +179,42 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """By which test a metric was decided, or kept open, at which look.
+
+    `test` names it (whole, recent, tail, spread, ranks, healed …), `p` is its one-sided p-value and `level`
+    what p must not exceed at this look for a regression; None where the test has no level of its own.
+    """
+
+    test: str
+    p: float
+    level: float | None
+    look: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """How much longer an undecided metric takes.
+
+    `detectable` is the change (a fraction, or a difference of proportions for counts) that would be
+    called now four times in five. `samples` are missing for a decision (of counts also `requests` on the
+    canary), which takes `seconds` at the present rate; infinite where the change lies so near a
+    margin that waiting does not help.
+    """
+
+    detectable: float
+    samples: float
+    seconds: float
+    requests: float = 0.0
+
+    @property
+    def hopeless(self) -> bool:
+        """Waiting does not help."""
+        return math.isinf(self.samples)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricResult:
     """One metric's classification, its numbers and one plain sentence."""
 
@@ -194,6 +232,8 @@ class MetricResult:
     n_baseline: int = 0
     n_canary: int = 0
     comparison: Comparison | None = None
+    decision: Decision | None = None
+    wait: Wait | None = None
     queries: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -217,7 +257,11 @@ class GroupScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The whole canary. `reason` starts with the rule that decided."""
+    """The whole canary. `reason` starts with the rule that decided.
+
+    `decided_in` are the seconds after which the last undecided metric should be decided at the present rate,
+    of those that waiting helps; None where there is none.
+    """
 
     outcome: Outcome
     score: float
@@ -226,6 +270,7 @@ class Verdict:
     results: tuple[MetricResult, ...] = ()
     groups: tuple[GroupScore, ...] = ()
     warnings: tuple[str, ...] = ()
+    decided_in: float | None = None
 
     def count(self, *classifications: Classification) -> int:
         """How many metrics got one of these classifications."""

@@ -102,11 +102,11 @@ def duration(seconds: float) -> str:
 
     Examples
     --------
-    >>> duration(45), duration(1800), duration(5400)
-    ('45 s', '30 min', '1.5 h')
+    >>> duration(45), duration(1800), duration(5400), duration(864000)
+    ('45 s', '30 min', '1.5 h', '10 d')
     """
     if seconds < 120:
         return f"{seconds:g} s"
     if seconds < 5400:
         return f"{seconds / 60:.3g} min"
-    return f"{seconds / 3600:.3g} h"
+    return f"{seconds / 3600:.3g} h" if seconds < 172800 else f"{seconds / 86400:.3g} d"

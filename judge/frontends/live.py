@@ -54,7 +54,13 @@ def save_live(asked: dict[str, Any], *, output: Path, append: bool) -> int:
     if not analysis.pairs:
         raise SourceUnreachable(f"there is nothing to save: {analysis.verdict.reason}")
     document = dump_document(
-        analysis.request, analysis.config, analysis.window, analysis.pairs, analysis.traffic, id=f"{asked['canary']}-{int(now)}"
+        analysis.request,
+        analysis.config,
+        analysis.window,
+        analysis.pairs,
+        analysis.traffic,
+        analysis.conditions,
+        id=f"{asked['canary']}-{int(now)}",
     )
     text = dumps(document) + "\n"
     mode = "ab" if append else "wb"
@@ -80,7 +86,7 @@ def _analyse(asked: dict[str, Any], settings: Settings, now: float) -> Analysis:
     deadline = asked.pop("deadline")
     config = find_config(asked.pop("config"), settings)
     given = {key: value for key, value in asked.items() if key != "args" and value}
-    request, config = parse_request({**given, "config": config.name, "args": _args(asked["args"])}, {config.name: config}, now=now)
+    request, config = parse_request({**given, "config": config.name, "args": given_args(asked["args"])}, {config.name: config}, now=now)
     if config.source not in settings.sources:
         hint = "give --prometheus or set JUDGE_PROMETHEUS_URL" if config.source == "default" else "it is not in server.yaml"
         raise ConfigError([Fault(path="source", message=f"there is no source {config.source!r}: {hint}", allowed=tuple(settings.sources))])
@@ -89,7 +95,14 @@ def _analyse(asked: dict[str, Any], settings: Settings, now: float) -> Analysis:
     return run(request, config, open_source(patient), now=now, deadline=deadline)
 
 
-def _args(pairs: tuple[str, ...]) -> Mapping[str, str]:
+def given_args(pairs: tuple[str, ...]) -> Mapping[str, str]:
+    """Read ``--arg NAME=VALUE``.
+
+    Raises
+    ------
+    RequestError
+        Where one is not of this form, or is given twice.
+    """
     found: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")

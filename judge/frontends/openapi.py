@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from judge import __version__
+from judge.archive.nouns import LABELS
+from judge.frontends.filters import FILTERS, MOST_BY, MOST_WHY
 
 _TEXT = {"type": "string"}
 _TEXT_OR_NUMBER = {"anyOf": [{"type": "string"}, {"type": "number"}]}
 _NUMBER = {"type": "number"}
+_NONE_OR_TEXT = {"type": ["string", "null"]}
+_NONE_OR_NUMBER = {"type": ["number", "null"]}
+_NONE_OR_COUNT = {"type": ["integer", "null"], "minimum": 0}
 _COUNT = {"type": "integer", "minimum": 0}
 
 _PARAMETERS = {
@@ -22,6 +27,14 @@ _PARAMETERS = {
     "window": ("At most this much is judged, for example 30m.", False),
     "look": ("Number of this look; default: by the time since the canary was warm.", False),
     "detail": ("short (default) or full.", False),
+}
+
+
+_FILTER_WORDS = {
+    "verdict": "pass, marginal, fail, inconclusive or error.",
+    "label": "right or wrong (the newest label), any, or none.",
+    "since": "Asked at this time or later: RFC 3339, unix seconds, or a duration before now (30d).",
+    "until": "Asked before this time.",
 }
 
 
@@ -48,7 +61,16 @@ def _schemas() -> dict[str, Any]:
         **dict.fromkeys(("id", "config", "rollout", "baseline", "canary", "verdict", "reason"), _TEXT),
         "asked_at": _NUMBER,
         "score": _NUMBER,
-        "look": {"type": "integer"},
+        **dict.fromkeys(("look", "looks"), _NONE_OR_COUNT),
+        **dict.fromkeys(("service", "namespace", "judge"), _NONE_OR_TEXT),
+        **dict.fromkeys(("window_start", "window_end"), _NONE_OR_NUMBER),
+        "label": {"enum": [*LABELS, None]},
+    }
+    label = {"label": {"enum": list(LABELS)}, "by": _TEXT, "why": _TEXT, "at": _TEXT}
+    given = {
+        "label": {"enum": list(LABELS)},
+        "by": {"type": "string", "minLength": 1, "maxLength": MOST_BY},
+        "why": {"type": "string", "maxLength": MOST_WHY},
     }
     question = {name: {**_TEXT_OR_NUMBER, "description": text} for name, (text, _) in _PARAMETERS.items()}
     return {
@@ -57,11 +79,16 @@ def _schemas() -> dict[str, Any]:
             "properties": {**question, "args": {"anyOf": [{"type": "object", "additionalProperties": _TEXT_OR_NUMBER}, _TEXT]}},
             "additionalProperties": _TEXT_OR_NUMBER,
         },
-        "Answer": {**_object(answer, more=True), "description": "With detail=full also judge, warnings, groups, results and traffic."},
+        "Answer": {
+            **_object(answer, more=True),
+            "description": "With detail=full also judge, warnings, groups, results, decided_by, traffic and conditions.",
+        },
         "Fault": {
             **_object({**fault, "faults": {"type": "array", "items": _object(fault)}}, required=False),
             "required": list(fault),
         },
+        "Label": {**_object(given, required=False), "required": ["label", "by"]},
+        "Labels": _object({"labels": {"type": "array", "items": _object(label)}}),
         "Verdicts": _object({"verdicts": {"type": "array", "items": _object(row)}}),
         "Record": {"type": "object", "required": ["id", "request", "config", "window", "verdict", "samples", "versions"]},
         "Health": _object({"status": _TEXT, "version": _TEXT}),
@@ -106,7 +133,7 @@ def openapi(public_url: str = "") -> dict[str, Any]:
     filters = [
         _in_query("limit", "1 to 200, default 50."),
         _in_query("before", "Only verdicts older than this id."),
-        *(_in_query(name, "Only verdicts of this value.") for name in ("config", "verdict", "rollout")),
+        *(_in_query(name, _FILTER_WORDS.get(name, "Only verdicts of this value.")) for name in FILTERS),
     ]
     body = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Question"}}}}
     verdict = {"summary": "Is this canary worse than its baseline?", "responses": _answers("Answer", 400, 503)}
@@ -123,6 +150,19 @@ def openapi(public_url: str = "") -> dict[str, Any]:
                 "get": {"operationId": "listVerdicts", "parameters": filters, "responses": _answers("Verdicts", 400, 404, 503)}
             },
             "/v1/verdicts/{id}": {"get": {"operationId": "getVerdict", "parameters": one, "responses": _answers("Record", 404, 503)}},
+            "/v1/verdicts/{id}/labels": {
+                "get": {"operationId": "listLabels", "parameters": one, "responses": _answers("Labels", 404, 503)},
+                "post": {
+                    "operationId": "label",
+                    "summary": "Was the verdict right?",
+                    "parameters": one,
+                    "requestBody": {
+                        "required": True,
+                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Label"}}},
+                    },
+                    "responses": _answers("Labels", 400, 404, 413, 503),
+                },
+            },
             "/verdicts/{id}": {
                 "get": {"operationId": "reportPage", "parameters": one, "responses": _answers("", 404, 503, kind="text/html")},
             },

@@ -153,7 +153,7 @@ def score_canary(dump: Dump, config: CanaryConfig | None = None, judge_name: str
         warnings.append("the dump does not say how many requests there were, so the minimum was not checked")
         chosen = replace(chosen, traffic=None)
     window = _window(dump, chosen)
-    verdict = judge_canary(chosen, pairs, traffic=dump.traffic, window=window, warnings=warnings)
+    verdict = judge_canary(chosen, pairs, traffic=dump.traffic, conditions=dump.conditions, window=window, warnings=warnings)
     request = Request(
         config=chosen.name,
         baseline=dump.args.get("baseline", ""),
@@ -163,7 +163,14 @@ def score_canary(dump: Dump, config: CanaryConfig | None = None, judge_name: str
         rollout=dump.args.get("rollout", ""),
     )
     analysis = Analysis(
-        request=request, config=chosen, window=window, verdict=verdict, pairs=tuple(pairs), traffic=dump.traffic, source={"type": "dump"}
+        request=request,
+        config=chosen,
+        window=window,
+        verdict=verdict,
+        pairs=tuple(pairs),
+        traffic=dump.traffic,
+        conditions=dump.conditions,
+        source={"type": "dump"},
     )
     return write_record(analysis, id=dump.id, asked_at=window.end)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from judge.core.conditions import Conditions
 from judge.core.config import MetricConfig, ScoreThresholds
 from judge.core.model import SeriesPair, Traffic
 
@@ -35,5 +36,6 @@ class Dump:
     end: float | None = None
     step: float | None = None
     traffic: Traffic | None = None
+    conditions: Conditions | None = None
     groups: Mapping[str, float] = field(default_factory=dict)
     score: ScoreThresholds | None = None

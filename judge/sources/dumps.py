@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from judge.core.conditions import Conditions, SideConditions
 from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, NOTICE, TOLERANCE, Direction, Limit, Margin, MetricConfig
 from judge.core.model import Floats, Series, SeriesPair, Traffic
 from judge.errors import DumpError, Fault
@@ -175,6 +176,7 @@ class _Reader:
         count = self.number(looks.get("count"), "looks.count") if isinstance(looks, Mapping) else None
         look = self.number(document.get("look"), "look")
         traffic = self.traffic(document.get("traffic"))
+        conditions = self.conditions(document.get("conditions"))
         args = document.get("args")
         if self.faults:
             raise DumpError(self.faults, where=f"{self.where} ({name})")
@@ -190,6 +192,7 @@ class _Reader:
             end=end,
             step=step,
             traffic=traffic,
+            conditions=conditions,
         )
 
     def number(self, value: Any, path: str) -> float | None:
@@ -205,6 +208,29 @@ class _Reader:
             return None
         return Traffic(
             baseline=self.number(value.get("baseline"), "traffic.baseline"), canary=self.number(value.get("canary"), "traffic.canary")
+        )
+
+    def conditions(self, value: Any) -> Conditions | None:
+        if not isinstance(value, Mapping):
+            return None
+        sides = {side: self.side_conditions(value.get(side), f"conditions.{side}") for side in ("baseline", "canary")}
+        share = self.number(value.get("share"), "conditions.share")
+        if share is not None and not 0 < share < 1:
+            self.fault("conditions.share", f"must be more than 0 and less than 1, found {share!r}")
+        told = value.get("problems")
+        problems = tuple(str(problem) for problem in told) if isinstance(told, list) else ()
+        return Conditions(baseline=sides["baseline"], canary=sides["canary"], share=share, problems=problems)
+
+    def side_conditions(self, value: Any, path: str) -> SideConditions:
+        if not isinstance(value, Mapping):
+            return SideConditions()
+        told = value.get("places")
+        listed = told.items() if isinstance(told, Mapping) else ()
+        read = {str(place): self.number(pods, f"{path}.places.{place}") for place, pods in listed}
+        return SideConditions(
+            pods=self.number(value.get("pods"), f"{path}.pods"),
+            age=self.number(value.get("age"), f"{path}.age"),
+            places={place: pods for place, pods in read.items() if pods is not None},
         )
 
     def metric(self, item: Any, path: str, metrics: list[MetricConfig], pairs: list[SeriesPair]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from judge.core.model import Classification, Problem, Series
 from judge.errors import ConfigError, DumpError
 from judge.sources import Answer, Query
+from judge.sources.conditions import CONDITIONS
 from judge.sources.dump import Dump
 from judge.sources.dumps import TABLES, parse, split
 
@@ -81,6 +82,9 @@ def _series(dump: Dump, query: Query) -> Iterator[Series]:
 
             yield Series(t=np.array([query.end]), v=np.array([float(requests)]))
         return
+    if query.part in CONDITIONS:
+        yield from _conditions(dump, query)
+        return
     for pair in dump.pairs:
         if pair.metric != query.metric:
             continue
@@ -91,3 +95,15 @@ def _series(dump: Dump, query: Query) -> Iterator[Series]:
             inside = series.between(query.start, query.end)
             if len(inside):
                 yield Series(t=inside.t, v=inside.v, labels=pair.labels)
+
+
+def _conditions(dump: Dump, query: Query) -> Iterator[Series]:
+    """What the dump says of a side's pods, ages or places, as a source would answer."""
+    if dump.conditions is None:
+        return
+    import numpy as np
+
+    told = getattr(getattr(dump.conditions, query.side), query.part)
+    values = told if query.part == "places" else {} if told is None else {"": told}
+    for place, value in values.items():
+        yield Series(t=np.array([query.end]), v=np.array([float(value)]), labels={"place": place} if place else {})

@@ -21,7 +21,7 @@ def answer(record: Mapping[str, Any], *, public_url: str = "", detail: str = "sh
     public_url : str
         Start of the report link; empty gives a path.
     detail : {'short', 'full'}
-        ``full`` adds the results, groups, warnings and traffic.
+        ``full`` adds the results, groups, warnings, traffic, conditions and the time by which the last metric should be decided.
     """
     verdict, window = record["verdict"], record["window"]
     kinds = [result["classification"] for result in verdict["results"]]
@@ -50,7 +50,11 @@ def answer(record: Mapping[str, Any], *, public_url: str = "", detail: str = "sh
         "report": f"{public_url}/verdicts/{record['id']}",
     }
     if detail == "full":
-        return {**short, **{key: verdict[key] for key in ("judge", "warnings", "groups", "results")}, "traffic": record["traffic"]}
+        # A record of an older version has no conditions.
+        more = {key: verdict[key] for key in ("judge", "warnings", "groups", "results")}
+        by = verdict.get("decided_by")
+        rest = {"traffic": record["traffic"], "conditions": record.get("conditions")}
+        return {**short, **more, "decided_by": None if by is None else format_time(by), **rest}
     return {**short, "reason": shorten(verdict["reason"], _LONGEST_REASON)}
 
 

@@ -11,10 +11,20 @@ from typing import Any
 from pydantic import ValidationError
 
 from judge.core.canary import JUDGES
-from judge.core.config import ArgConfig, CanaryConfig, Limit, LooksConfig, MetricConfig, ScoreThresholds, TrafficConfig, WindowConfig
+from judge.core.config import (
+    ArgConfig,
+    CanaryConfig,
+    ConditionsConfig,
+    Limit,
+    LooksConfig,
+    MetricConfig,
+    ScoreThresholds,
+    TrafficConfig,
+    WindowConfig,
+)
 from judge.core.kayenta.adapter import is_kayenta_document
 from judge.errors import ConfigError, Fault
-from judge.wire.config_document import DEFAULT_JUDGE, ArgDocument, ConfigDocument, MetricDocument
+from judge.wire.config_document import DEFAULT_JUDGE, ArgDocument, ConditionsDocument, ConfigDocument, MetricDocument
 from judge.wire.config_rules import faults_between, margins
 from judge.wire.documents import read, validate, without_faulty
 from judge.wire.kayenta_config import parse_kayenta_config
@@ -50,6 +60,7 @@ def parse_config(document: Any, *, where: str) -> CanaryConfig:
         window=WindowConfig(**read_document.window.model_dump()),
         looks=LooksConfig(**read_document.looks.model_dump()),
         traffic=None if read_document.traffic is None else TrafficConfig(**read_document.traffic.model_dump()),
+        conditions=None if read_document.conditions is None else _conditions(read_document.conditions),
         metrics=tuple(_metric(metric) for metric in read_document.metrics),
         groups=dict(read_document.groups),
         score=ScoreThresholds(passing=read_document.score.passing, marginal=read_document.score.marginal),
@@ -95,6 +106,10 @@ def _arg(arg: ArgDocument | None) -> ArgConfig:
     if arg is None:
         return ArgConfig()
     return ArgConfig(default=None if arg.default is None else str(arg.default), type=arg.type, description=arg.description)
+
+
+def _conditions(document: ConditionsDocument) -> ConditionsConfig:
+    return ConditionsConfig(**{part: text for part, text in document.model_dump().items() if text is not None})
 
 
 def _metric(metric: MetricDocument) -> MetricConfig:

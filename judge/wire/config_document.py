@@ -51,6 +51,15 @@ class TrafficDocument(Document):
     min_requests: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] = 100.0
 
 
+class ConditionsDocument(Document):
+    """Under which conditions both sides run: what is unlike is said beside the verdict, and decides nothing."""
+
+    pods: Annotated[Query | None, Field(description="PromQL that gives the number of a side's pods.")] = None
+    age: Annotated[Query | None, Field(description="PromQL that gives the seconds since a side's oldest pod started.")] = None
+    places: Annotated[Query | None, Field(description="PromQL that counts a side's pods by node or zone.")] = None
+    share: Annotated[str | None, Field(max_length=200, description="The canary's expected part of all requests, 20% or ${weight}%.")] = None
+
+
 class LimitDocument(Document):
     """Bounds for the canary alone."""
 
@@ -108,6 +117,7 @@ class ConfigDocument(Document):
     window: WindowDocument = WindowDocument()
     looks: LooksDocument = LooksDocument()
     traffic: TrafficDocument | None = None
+    conditions: ConditionsDocument | None = None
     metrics: Annotated[list[MetricDocument], Field(min_length=1, max_length=2000)]
     groups: Annotated[Mapping[str, Positive], Field(description="Weights; empty means equal ones.")] = {}
     score: ScoreDocument = ScoreDocument()

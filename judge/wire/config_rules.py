@@ -9,7 +9,8 @@ from judge.core.canary import JUDGES
 from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, NOTICE, TOLERANCE, Margin
 from judge.core.scope import BUILT_IN, placeholders, resolve_defaults
 from judge.errors import ConfigError, Fault, nearest
-from judge.wire.config_document import ArgDocument, ConfigDocument, MetricDocument
+from judge.wire.config_document import ArgDocument, ConditionsDocument, ConfigDocument, MetricDocument
+from judge.wire.spelling import expected_share
 
 RESERVED_ARGS = frozenset(
     {"config", "baseline", "canary", "args", "rollout", "start", "end", "window", "look", "detail", "scope", "hash", "step"}
@@ -113,6 +114,32 @@ def _metric_faults(document: ConfigDocument) -> Iterator[Fault]:
                 yield from _query_faults(text, f"{path}.{part}", document)
     if document.traffic is not None:
         yield from _query_faults(document.traffic.query, "traffic.query", document)
+    if document.conditions is not None:
+        yield from _conditions_faults(document.conditions, document)
+
+
+def _conditions_faults(conditions: ConditionsDocument, document: ConfigDocument) -> Iterator[Fault]:
+    asked = {part: getattr(conditions, part) for part in ("pods", "age", "places")}
+    for part, text in asked.items():
+        if text is not None:
+            yield from _query_faults(text, f"conditions.{part}", document)
+    share = conditions.share
+    if share is None:
+        if not any(asked.values()):
+            yield Fault(path="conditions", message="asks nothing", allowed=(*asked, "share"))
+        return
+    if document.traffic is None:
+        yield Fault(path="conditions.share", message="needs traffic: without it nobody knows how the requests are shared")
+    if "{{" in share:
+        yield _braces("conditions.share")
+    known = set(document.args)
+    for name in sorted(placeholders(share) - known):
+        yield Fault(path="conditions.share", message=f"${{{name}}} is not defined{nearest(name, known)}", allowed=tuple(sorted(known)))
+    if not placeholders(share):
+        try:
+            expected_share(share)
+        except ValueError as error:
+            yield Fault(path="conditions.share", message=str(error))
 
 
 def _limit_faults(metric: MetricDocument, path: str) -> Iterator[Fault]:

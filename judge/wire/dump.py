@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from judge.core.conditions import Conditions
 from judge.core.config import CanaryConfig, Margin, MetricConfig
 from judge.core.model import SeriesPair, Traffic, Window
-from judge.wire.record import series_fields
+from judge.wire.record import conditions_fields, series_fields
 from judge.wire.request import Request
 
 
@@ -17,6 +18,7 @@ def dump_document(
     window: Window,
     pairs: Sequence[SeriesPair],
     traffic: Traffic | None,
+    conditions: Conditions | None = None,
     *,
     id: str,
 ) -> dict[str, Any]:
@@ -40,6 +42,8 @@ def dump_document(
     }
     if traffic is not None:
         found["traffic"] = {"baseline": traffic.baseline, "canary": traffic.canary}
+    if conditions is not None:
+        found["conditions"] = conditions_fields(conditions)
     return found
 
 

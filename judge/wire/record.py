@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from judge.core.conditions import Conditions
 from judge.core.config import CanaryConfig
 from judge.core.model import Comparison, MetricResult, Series, SeriesPair, Traffic, Verdict, Window
 from judge.wire.request import Request
@@ -21,6 +22,7 @@ def record(
     verdict: Verdict,
     pairs: Sequence[SeriesPair],
     traffic: Traffic | None,
+    conditions: Conditions | None = None,
     source: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Write what was asked, seen and found. Times are unix seconds; what is not a finite number is null."""
@@ -31,7 +33,8 @@ def record(
         "source": None if source is None else dict(source),
         "window": asdict(window),
         "traffic": None if traffic is None else _traffic(traffic, config),
-        "verdict": verdict_fields(verdict),
+        "conditions": None if conditions is None else conditions_fields(conditions),
+        "verdict": verdict_fields(verdict, end=window.end),
         "samples": [_samples(pair) for pair in pairs],
     }
 
@@ -58,11 +61,22 @@ def _traffic(traffic: Traffic, config: CanaryConfig) -> dict[str, Any]:
         "canary": None if traffic.canary is None else plain(traffic.canary),
         "min_requests": None if config.traffic is None else config.traffic.min_requests,
         "problem": traffic.problem,
+        "queries": dict(traffic.queries),
     }
 
 
-def verdict_fields(verdict: Verdict) -> dict[str, Any]:
-    """Write the verdict with all its results."""
+def conditions_fields(conditions: Conditions) -> dict[str, Any]:
+    """Write the conditions of both sides."""
+    sides = {
+        side: {"pods": told.pods, "age": told.age, "places": dict(told.places)}
+        for side, told in (("baseline", conditions.baseline), ("canary", conditions.canary))
+    }
+    return {**sides, "share": conditions.share, "problems": list(conditions.problems), "queries": dict(conditions.queries)}
+
+
+def verdict_fields(verdict: Verdict, *, end: float | None = None) -> dict[str, Any]:
+    """Write the verdict with all its results; with the window's `end` also when its last metric should be decided."""
+    decided_by = None if end is None or verdict.decided_in is None else plain(end + verdict.decided_in)
     return {
         "verdict": verdict.outcome.value,
         "score": verdict.score,
@@ -70,6 +84,7 @@ def verdict_fields(verdict: Verdict) -> dict[str, Any]:
         "reason": verdict.reason,
         "judge": verdict.judge,
         "warnings": list(verdict.warnings),
+        "decided_by": decided_by,
         "groups": [{"name": group.name, "weight": group.weight, "score": group.score} for group in verdict.groups],
         "results": [_result(result) for result in verdict.results],
     }
@@ -93,14 +108,20 @@ def _result(result: MetricResult) -> dict[str, Any]:
         "queries": dict(result.queries),
         "warnings": list(result.warnings),
         "comparison": None if result.comparison is None else _comparison(result.comparison),
+        "decision": None if result.decision is None else _plainly(asdict(result.decision)),
+        "wait": None if result.wait is None else _plainly(asdict(result.wait)),
     }
 
 
 def _comparison(found: Comparison) -> dict[str, Any]:
     fields = asdict(found)
     counts = fields.pop("counts")
-    plain_fields = {key: plain(value) if isinstance(value, float) else value for key, value in fields.items()}
-    return {**plain_fields, "counts": counts}
+    return {**_plainly(fields), "counts": counts}
+
+
+def _plainly(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What is not a finite number becomes null."""
+    return {key: plain(value) if isinstance(value, float) else value for key, value in fields.items()}
 
 
 def _samples(pair: SeriesPair) -> dict[str, Any]:

@@ -64,6 +64,26 @@ def margin(value: Any) -> Margin:
     return Margin(relative=_fraction(value))
 
 
+def expected_share(text: str) -> float:
+    """Read the canary's expected part of all requests.
+
+    Raises
+    ------
+    ValueError
+        Where it is no percentage between 0 and 100.
+
+    Examples
+    --------
+    >>> expected_share("20%")
+    0.2
+    """
+    found = _fraction(text)
+    if not 0 < found < 1:
+        msg = f"must be more than 0% and less than 100%, found {text!r}"
+        raise ValueError(msg)
+    return found
+
+
 _PERCENT_SCHEMA = {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$", "examples": ["5%"]}
 _AMOUNT_SCHEMA = {
     "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?\s*pp$"}],

@@ -88,6 +88,7 @@ def test_the_page_describes_every_part_of_a_config():
         "`window`",
         "`looks`",
         "`traffic`",
+        "`conditions`",
         "`metrics`",
         "`tests`",
         "`limit`",

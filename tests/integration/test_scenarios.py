@@ -151,3 +151,22 @@ def test_queries_as_sent_are_in_the_record_and_prometheus_accepts_them(judge_url
         answer = fetch(f"{prometheus_url}/api/v1/query?query={quote(query)}")
         assert answer["status"] == "success"
     assert record["source"] == {"type": "prometheus", "url": prometheus_url}
+
+
+@pytest.mark.integration
+def test_conditions_of_both_sides_are_asked_and_what_is_unlike_is_said(judge_url, question):
+    """The baseline ran for an hour, the canary for 40 minutes; both have three pods and the same load."""
+    record = fetch(f"{judge_url}/v1/verdicts/{post(judge_url, question('healthy', weight='10'))['id']}")
+
+    told = record["conditions"]
+    assert told["problems"] == []
+    assert (told["baseline"]["pods"], told["canary"]["pods"]) == (3, 3)
+    assert told["baseline"]["age"] == pytest.approx(3600, abs=60)
+    assert told["canary"]["age"] == pytest.approx(2400, abs=60)
+    assert told["baseline"]["places"] == told["canary"]["places"] == {"default": 3}
+    assert told["queries"]["pods canary"].startswith("count(count by (pod) (http_requests_total{")
+    assert record["traffic"]["queries"]["baseline"].startswith("sum(increase(http_requests_total{")
+    assert record["verdict"]["verdict"] == "pass"
+    (warning,) = record["verdict"]["warnings"]
+    assert warning.startswith("the canary got ")
+    assert warning.endswith("% of the requests, 10% are expected")

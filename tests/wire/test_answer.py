@@ -52,10 +52,11 @@ def test_metrics_are_counted():
 
 
 def test_full_detail_has_the_results_and_the_whole_reason():
-    found = answer(record(reason="x" * 2000, results=[{"classification": "pass"}]), detail="full")
+    found = answer(record(reason="x" * 2000, results=[{"classification": "pass"}], decided_by=1200.0), detail="full")
 
     assert len(found["reason"]) == 2000
-    assert set(found) == FIELDS | {"judge", "warnings", "groups", "results", "traffic"}
+    assert set(found) == FIELDS | {"judge", "warnings", "groups", "results", "decided_by", "traffic", "conditions"}
+    assert found["decided_by"] == "1970-01-01T00:20:00Z"
 
 
 @given(st.text(max_size=3000), st.text("abcdefghij./:-", max_size=120))

@@ -7,14 +7,13 @@ from dataclasses import replace
 
 from judge.core import words
 from judge.core.config import MetricConfig
-from judge.core.model import Comparison, MetricResult
+from judge.core.model import Comparison, Decision, MetricResult, Wait
 from judge.core.sequential.assessment import Assessment, Ground
 from judge.core.sequential.budget import Look
 from judge.core.sequential.evidence import Evidence, Scaled
 from judge.core.sequential.joint import Joint
 from judge.core.sequential.sentences import Saying, sentence
 from judge.core.sequential.settings import SequentialSettings
-from judge.core.sequential.waiting import Wait
 from judge.core.statistics.dependence import Posterior, winsorise
 from judge.core.statistics.ranks import RankTest, Shift, hodges_lehmann, mann_whitney
 
@@ -54,8 +53,15 @@ def explained(
         n_baseline=len(evidence.baseline),
         n_canary=len(evidence.canary),
         comparison=comparison,
+        decision=_decision(found, look),
+        wait=waiting,
         warnings=(*empty.warnings, *evidence.warnings, *notes),
     )
+
+
+def _decision(found: Assessment, look: Look) -> Decision:
+    test = found.ground.value if found.ground is not Ground.NONE else Ground.WHOLE.value
+    return Decision(test=test, p=found.p, level=found.levels.get(test), look=look.number, of=look.of)
 
 
 def compare(evidence: Evidence, metric: MetricConfig, found: Assessment, settings: SequentialSettings) -> Comparison | None:

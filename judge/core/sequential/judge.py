@@ -15,7 +15,7 @@ from judge.core import words
 from judge.core.classification import blank_result, classify
 from judge.core.config import CanaryConfig, MetricConfig
 from judge.core.methods import METHODS
-from judge.core.model import MetricResult, Outcome, SeriesPair, Traffic, Verdict, Window
+from judge.core.model import MetricResult, Outcome, SeriesPair, Traffic, Verdict, Wait, Window
 from judge.core.presence import complete, missing_side, source_trouble
 from judge.core.scoring import decide, too_little_traffic, weigh
 from judge.core.sequential import explanation, fairness
@@ -24,7 +24,7 @@ from judge.core.sequential.budget import look_of, share_out
 from judge.core.sequential.evidence import Evidence, gather
 from judge.core.sequential.joint import Joint, together
 from judge.core.sequential.settings import SequentialSettings, settings_of
-from judge.core.sequential.waiting import Wait, wait
+from judge.core.sequential.waiting import wait
 
 NAME = "sequential"
 
@@ -176,11 +176,14 @@ def _with_joint(verdict: Verdict, config: CanaryConfig, found: Joint | None) -> 
 
 
 def _with_wait(verdict: Verdict, waits: Sequence[tuple[str, Wait]]) -> Verdict:
-    """Say of an inconclusive canary when its last metric should be decided."""
+    """Tell when the last undecided metric should be decided, and say it of an inconclusive canary."""
     hopeful = [(name, waiting) for name, waiting in waits if not waiting.hopeless]
-    if verdict.outcome is not Outcome.INCONCLUSIVE or not hopeful:
+    if not hopeful:
         return verdict
     name, latest = max(hopeful, key=lambda item: item[1].seconds)
+    verdict = replace(verdict, decided_in=latest.seconds)
+    if verdict.outcome is not Outcome.INCONCLUSIVE:
+        return verdict
     said = f"at the present rate the last undecided metric ({name}) should be decided in {words.duration(latest.seconds)}"
     hopeless = len(waits) - len(hopeful)
     if hopeless:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from judge.core import words
 from judge.core.config import Direction, MetricConfig
-from judge.core.model import Classification, Comparison
+from judge.core.model import Classification, Comparison, Wait
 from judge.core.sequential.assessment import Assessment, Ground
 from judge.core.sequential.budget import Look
 from judge.core.sequential.evidence import Evidence, Scaled
 from judge.core.sequential.settings import SequentialSettings
-from judge.core.sequential.waiting import Wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from judge.core.config import Direction, MetricConfig
-from judge.core.model import Classification
+from judge.core.model import Classification, Wait
 from judge.core.sequential.assessment import Assessment, Ground
 from judge.core.sequential.evidence import Evidence
 from judge.core.sequential.settings import SequentialSettings
@@ -14,25 +13,6 @@ from judge.core.sequential.settings import SequentialSettings
 _POWER = 0.8
 _LONGEST = 50.0
 """Beyond this many times the samples that there are, waiting is no answer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
-    """`detectable` is the change (a fraction, or a difference of proportions) that would be called now four times in five.
-
-    `samples` are missing for a decision, which takes `seconds` at the present rate; infinite
-    where the change lies so near a margin that waiting does not help.
-    """
-
-    detectable: float
-    samples: float
-    seconds: float
-    requests: float = 0.0
-
-    @property
-    def hopeless(self) -> bool:
-        """Waiting does not help."""
-        return math.isinf(self.samples)
 
 
 def wait(evidence: Evidence, metric: MetricConfig, found: Assessment, settings: SequentialSettings) -> Wait | None:

@@ -10,7 +10,7 @@ from judge.errors import nearest
 from judge.frontends.lint.model import Context, Document, Hits, Kind, Place, Severity, mapping, metrics, rule, whole
 
 FIELDS = ("verdict", "pass", "fail", "score", "code", "reason", "metrics", "window", "id", "report")
-FULL = ("judge", "warnings", "groups", "results", "traffic")
+FULL = ("judge", "warnings", "groups", "results", "decided_by", "traffic", "conditions")
 VERDICTS = ("pass", "marginal", "fail", "inconclusive", "error")
 CONDITIONS = ("successCondition", "failureCondition")
 ARGOS_TIMEOUT = 10

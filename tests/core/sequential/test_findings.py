@@ -215,6 +215,48 @@ def test_an_undecided_metric_says_how_much_longer():
     assert "would be seen now; about" in verdict.results[0].reason
     assert "more samples (" in verdict.results[0].reason
     assert "at the present rate the last undecided metric (latency) should be decided in" in verdict.warnings[0]
+    waiting = verdict.results[0].wait
+    assert waiting is not None
+    assert (
+        f"about +{100 * waiting.detectable:.0f}% would be seen now; about {waiting.samples:.0f} more samples" in verdict.results[0].reason
+    )
+    assert waiting.seconds == waiting.samples * STEP == verdict.decided_in
+
+
+def test_of_counts_the_missing_requests_are_told_too():
+    one = errors(60, 40, 0.001, 0.004)
+    found = judged(one, window=look(20, 20, n=60), **COUNTED).results[0]
+
+    assert found.classification is C.UNDECIDED
+    assert found.wait is not None
+    assert found.wait.requests > 100
+    assert "more canary requests (" in found.reason
+
+
+def test_a_decided_canary_waits_for_nothing():
+    verdict = judged(pair(noise(60), noise(60, seed=4)))
+
+    assert (verdict.decided_in, verdict.results[0].wait) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("one", "test"),
+    [
+        (pair(noise(60), 1.2 * noise(60, seed=4)), "whole"),
+        (pair(noise(60), noise(60, seed=4) * np.where(np.arange(60) < 38, 1, 1.3)), "recent"),
+        (pair(noise(31), spiked()), "tail"),
+        (pair(noise(31), noise(31, seed=9, cv=0.3)), "spread"),
+        (pair(noise(60), noise(60, seed=4)), "whole"),
+    ],
+)
+def test_the_test_that_decided_is_a_field_with_its_level_and_look(one, test):
+    n = len(one.canary)
+    result = judged(one, window=look(20, 20, n=n)).results[0]
+
+    assert result.decision is not None
+    assert (result.decision.test, result.decision.look, result.decision.of) == (test, 20, 20)
+    assert result.decision.level is not None
+    assert (result.decision.p <= result.decision.level) == result.classification.regressed
 
 
 def test_the_wait_is_about_right():
