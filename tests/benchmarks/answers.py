@@ -13,7 +13,7 @@ from pathlib import Path
 
 from judge.wire.answer import MAX_BYTES, answer
 from judge.wire.strict import dumps
-from tests.benchmarks.startup import machine
+from tests.benchmarks.machine import machine
 from tests.integration.service import TIMEOUT, post, serving
 from tests.servers import loopback
 

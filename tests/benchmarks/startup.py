@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 from statistics import median
 
 from judge.frontends.demo import FOLDER
+from tests.benchmarks.machine import machine
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared" / "data" / "real_canaries"
@@ -78,16 +78,6 @@ def one_canary(folder: Path) -> Path:
     path = folder / "one.jsonl"
     path.write_bytes(gzip.decompress((FOLDER / "canaries.jsonl.gz").read_bytes()).splitlines()[0] + b"\n")
     return path
-
-
-def machine() -> str:
-    """Processor, cores, Python."""
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = info.read_text(encoding="utf-8").splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
-    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
 def main() -> None:

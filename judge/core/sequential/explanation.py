@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from judge.core import words
 from judge.core.config import MetricConfig
 from judge.core.model import Comparison, Decision, MetricResult, Wait
@@ -72,7 +74,9 @@ def compare(evidence: Evidence, metric: MetricConfig, found: Assessment, setting
     """
     if evidence.ranked is None or (found.estimate is None and found.ratio is None):
         return None
-    ranks = found.ranks if found.ranks is not None else mann_whitney(evidence.ranked.canary, evidence.ranked.baseline)
+    # Order means nothing to ranks, and sorted samples are ranked faster.
+    canary, baseline = np.sort(evidence.ranked.canary), np.sort(evidence.ranked.baseline)
+    ranks = found.ranks if found.ranks is not None else mann_whitney(canary, baseline)
     tail = settings.beta
     if found.ground in {Ground.WHOLE, Ground.RECENT} and found.classification.regressed:
         tail = max(found.levels[found.ground.value] / (2 if metric.direction.value == "either" else 1), 1e-12)
@@ -80,16 +84,17 @@ def compare(evidence: Evidence, metric: MetricConfig, found: Assessment, setting
         return _of_counts(evidence, found, ranks, tail)
     assert found.estimate is not None
     assert found.scaled is not None
-    return _of_values(evidence, found, found.estimate, found.scaled, ranks, tail)
+    shift = hodges_lehmann(canary, baseline, level=1 - 2 * tail, ties=ranks.ties if found.ranks is None else None)
+    return _of_values(evidence, found, found.estimate, found.scaled, ranks, shift, tail)
 
 
-def _of_values(evidence: Evidence, found: Assessment, whole: Posterior, scaled: Scaled, ranks: RankTest, tail: float) -> Comparison:
-    assert evidence.ranked is not None
+def _of_values(
+    evidence: Evidence, found: Assessment, whole: Posterior, scaled: Scaled, ranks: RankTest, shift: Shift, tail: float
+) -> Comparison:
     level = 1 - 2 * tail
     recent = found.ground is Ground.RECENT and found.recent is not None
     estimate = found.recent if recent and found.recent is not None else whole
     low, high = estimate.interval(tail)
-    shift = hodges_lehmann(evidence.ranked.canary, evidence.ranked.baseline, level=level)
     known = scaled.logarithmic or scaled.base != 0
     if not known:
         # A share of nothing is nothing: the mean in the metric's own unit says how much.

@@ -98,7 +98,8 @@ class Posterior:
             # Newton's step on the logarithm of the tail, which is nearly straight.
             step = np.log(outside / tail) * outside / np.maximum(slope, 1e-300)
             end = end + np.clip(step, -4 * deviation, 4 * deviation)[:, None]
-            if float(np.abs(step).max()) < 1e-9 * deviation:
+            # Newton's error is about the square of its last step.
+            if float(np.abs(step).max()) < 1e-5 * deviation:
                 break
         return -float(end[0, 0]), float(end[1, 0])
 

@@ -37,7 +37,7 @@ EXACT_LIMIT = 25
 class RankTest:
     """`u` counts pairs in which x is larger (a tie is half); `effect` is that as a share.
 
-    `pvalue` is two-sided, `greater` that of "x tends to be larger than y", `less` the other.
+    `pvalue` is two-sided, `greater` that of "x tends to be larger than y", `less` the other; `ties` is `tie_sum`.
     """
 
     u: float
@@ -45,6 +45,7 @@ class RankTest:
     pvalue: float
     greater: float
     less: float
+    ties: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +103,11 @@ def u_statistic(x: Floats, y: Floats) -> float:
 
 def tie_sum(x: Floats, y: Floats) -> float:
     r"""Add up :math:`t^3 - t` over the groups of equal values in both samples together."""
-    pooled = np.sort(np.concatenate([x, y]))
-    edges = np.flatnonzero(np.diff(pooled) != 0)
+    pooled = np.concatenate([x, y])
+    pooled.sort()
+    (edges,) = (pooled[1:] != pooled[:-1]).nonzero()
+    if len(edges) == len(pooled) - 1:
+        return 0.0
     runs = np.diff(np.concatenate([[-1], edges, [len(pooled) - 1]])).astype(float)
     return float((runs**3 - runs).sum())
 
@@ -183,7 +187,7 @@ def mann_whitney(x: Floats, y: Floats) -> RankTest:
     ties = tie_sum(x, y)
     greater = _tail(u, n, m, ties)
     less = _tail(n * m - u, n, m, ties)
-    return RankTest(u=u, effect=u / (n * m), pvalue=min(1.0, 2 * min(greater, less)), greater=greater, less=less)
+    return RankTest(u=u, effect=u / (n * m), pvalue=min(1.0, 2 * min(greater, less)), greater=greater, less=less, ties=ties)
 
 
 def critical_rank(n: int, m: int, ties: float, alpha: float) -> int:
@@ -199,7 +203,7 @@ def critical_rank(n: int, m: int, ties: float, alpha: float) -> int:
     return math.floor(n * m / 2 - 0.5 - z * standard_error(n, m, ties))
 
 
-def hodges_lehmann(x: Floats, y: Floats, *, level: float) -> Shift:
+def hodges_lehmann(x: Floats, y: Floats, *, level: float, ties: float | None = None) -> Shift:
     """Estimate how far x lies above y, with its two-sided interval at `level`.
 
     The interval is infinite where so few samples cannot give the level.
@@ -210,6 +214,8 @@ def hodges_lehmann(x: Floats, y: Floats, *, level: float) -> Shift:
         Finite values, at least one each.
     level : float
         Two-sided confidence level, ``0 < level < 1``.
+    ties : float, optional
+        Of both together, where it is known (`RankTest.ties`).
 
     Examples
     --------
@@ -218,7 +224,7 @@ def hodges_lehmann(x: Floats, y: Floats, *, level: float) -> Shift:
     """
     n, m = len(x), len(y)
     total = n * m
-    outside = critical_rank(n, m, tie_sum(x, y), (1 - level) / 2)
+    outside = critical_rank(n, m, tie_sum(x, y) if ties is None else ties, (1 - level) / 2)
     middle = [(total - 1) // 2, total // 2]
     if outside < 0:
         below, above = ordered_differences(x, y, middle)
