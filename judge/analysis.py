@@ -38,7 +38,7 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Analysis:
-    """A verdict with everything that led to it."""
+    """A verdict with everything that led to it; `warnings` are those that the judge was given."""
 
     request: Request
     config: CanaryConfig
@@ -49,6 +49,7 @@ class Analysis:
     conditions: Conditions | None = None
     source: Mapping[str, Any] | None = None
     source_trouble: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def conclusive(self) -> bool:
@@ -282,6 +283,7 @@ def _judge(
         traffic=traffic,
         conditions=conditions,
         source=source.describe(),
+        warnings=tuple(warnings),
     )
 
 
@@ -314,13 +316,18 @@ def _traffic(config: CanaryConfig, answers: Mapping[tuple[str, str, str], Answer
 
 def _same_sides(request: Request, config: CanaryConfig, now: float) -> Analysis:
     """A first deployment has no stable version to compare with."""
+    reason = f"baseline and canary are the same ({request.canary}): there is nothing to compare (a first deployment has no stable version)"
+    return unjudged(request, config, reason, now=now)
+
+
+def unjudged(request: Request, config: CanaryConfig, reason: str, *, now: float) -> Analysis:
+    """Answer `inconclusive` without asking the source, for this reason."""
     step = config.window.step
     length = config.window.length if request.window is None else request.window
     end = _floor(now if request.end is None else min(request.end, now), step)
     start = end - length if request.start is None else min(_ceil(request.start, step), end)
     window = _numbered(Window(start=_floor(start, step), end=end, step=step), request, config, origin=end)
-    reason = f"baseline and canary are the same ({request.canary}): there is nothing to compare (a first deployment has no stable version)"
-    return Analysis(request=request, config=config, window=window, verdict=_inconclusive(config, reason))
+    return Analysis(request=request, config=config, window=window, verdict=uncompared(config, reason))
 
 
 def _nothing_yet(
@@ -332,7 +339,7 @@ def _nothing_yet(
         worst = next((answer for answer in failed if _problem(answer).classification is Classification.ERROR), failed[0])
         reason = f"{worst.query.metric}: {_problem(worst).message}"
     refused = len(failed) == len(answers) and any(_problem(answer).classification is Classification.ERROR for answer in failed)
-    verdict = _inconclusive(config, reason)
+    verdict = uncompared(config, reason)
     if refused:
         verdict = replace(verdict, outcome=Outcome.ERROR)
     trouble = reason if failed and not refused else ""
@@ -344,7 +351,7 @@ def _problem(answer: Answer) -> Problem:
     return answer.problem
 
 
-def _inconclusive(config: CanaryConfig, reason: str) -> Verdict:
+def uncompared(config: CanaryConfig, reason: str) -> Verdict:
     """A verdict that was reached before anything could be compared."""
     empty = judge_canary(config, [])
     results = tuple(replace(result, reason="not compared") for result in empty.results)
@@ -359,4 +366,4 @@ def _raise_for_trouble(answers: Any) -> None:
             raise SourceUnreachable(f"{answer.query.metric}: {answer.problem.message}")
 
 
-__all__ = ["Analysis", "question", "run"]
+__all__ = ["Analysis", "question", "run", "uncompared", "unjudged"]

@@ -3,7 +3,10 @@
 * JudgeError
   + RequestError       a question is wrong                        (HTTP 400, exit 2)
   + ConfigError        a canary config or the settings are wrong  (HTTP 400, exit 2)
+  + NotAuthenticated   nobody known asks                          (HTTP 401, exit 2)
+  + NotAllowed         who asks may not ask for this              (HTTP 403, exit 2)
   + DumpError          a saved dump cannot be read                (HTTP 400, exit 2)
+  + Busy               more is asked than can be answered         (HTTP 503, exit 4)
   + SourceError        the source could not answer                (HTTP 503, exit 4)
     - QueryRejected      it answered, and refused the query: asking again is useless
     - SourceUnreachable  no answer, or a broken one: asking again may help
@@ -71,8 +74,28 @@ class ConfigError(_FaultyDocument):
     """A canary config, or the settings of the service, that cannot be used."""
 
 
+class NotAuthenticated(JudgeError):
+    """Nobody known asks: no token, or one that is not valid. Never says what was brought."""
+
+    status: ClassVar[int] = 401
+    exit_code: ClassVar[int] = 2
+
+
+class NotAllowed(JudgeError):
+    """Who asks is known, and may not ask for this."""
+
+    status: ClassVar[int] = 403
+    exit_code: ClassVar[int] = 2
+
+
 class DumpError(_FaultyDocument):
     """A saved dump that cannot be read, or not to its end."""
+
+
+class Busy(JudgeError):
+    """More is asked at once than can be answered in time: asking again in a moment helps."""
+
+    status: ClassVar[int] = 503
 
 
 class SourceError(JudgeError):

@@ -28,10 +28,9 @@ ENVIRONMENT = {
     "JUDGE_CONFIG_DIR": "folder of canary configs and server.yaml (default: configs)",
     "JUDGE_ARCHIVE_URL": "where verdicts are kept: an SQLAlchemy URL, or none (default: sqlite:///judge.sqlite)",
     "JUDGE_PUBLIC_URL": "address under which people reach this service, for the report link",
+    "JUDGE_TOKENS_FILE": "who may ask, read and label; without it everybody may",
     "JUDGE_DEADLINE": "seconds within which every question is answered (default: 8)",
 }
-_NOT_YET = {"JUDGE_TOKENS_FILE": "this version cannot check tokens; put it behind a proxy that does, and unset this"}
-
 DEFAULT_CONFIG_DIR = "configs"
 DEFAULT_ARCHIVE = "sqlite:///judge.sqlite"
 
@@ -65,9 +64,15 @@ class ServerDocument(Document):
 
     sources: Mapping[str, SourceDocument] = {}
     archive_url: str | None = None
+    archive_keep_days: Annotated[int | None, Field(ge=1)] = None
+    archive_keep_megabytes: Annotated[int | None, Field(ge=1)] = None
+    archive_keep_labelled: bool = True
     public_url: str | None = None
     deadline: Duration | None = None
     max_body: Annotated[int, Field(ge=1024)] = 1024 * 1024
+    tokens_file: Annotated[str | None, Field(description="Who may ask, read and label; relative to server.yaml.")] = None
+    questions_at_once: Annotated[int, Field(ge=1, le=64)] = 4
+    questions_waiting: Annotated[int, Field(ge=0, le=256)] = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +108,15 @@ class Settings:
     sources: Mapping[str, SourceSettings] = field(default_factory=dict)
     config_dir: Path = Path(DEFAULT_CONFIG_DIR)
     archive_url: str = DEFAULT_ARCHIVE
+    archive_keep_days: float | None = None
+    archive_keep_megabytes: float | None = None
+    archive_keep_labelled: bool = True
     public_url: str = ""
     deadline: float = 8.0
     max_body: int = 1024 * 1024
+    tokens_file: Path | None = None
+    questions_at_once: int = 4
+    questions_waiting: int = 8
 
 
 def load_settings(environ: Mapping[str, str] | None = None, *, config_dir: Path | None = None) -> Settings:
@@ -124,9 +135,6 @@ def load_settings(environ: Mapping[str, str] | None = None, *, config_dir: Path 
         All faults of the file or of the environment, with their names.
     """
     environ = os.environ if environ is None else environ
-    refused = [Fault(path=name, message=why) for name, why in _NOT_YET.items() if environ.get(name)]
-    if refused:
-        raise ConfigError(refused, where="environment")
     folder = config_dir if config_dir is not None else Path(environ.get("JUDGE_CONFIG_DIR", DEFAULT_CONFIG_DIR))
     path = folder / SETTINGS_FILE
     document = read(path) if path.exists() else {}
@@ -142,10 +150,23 @@ def load_settings(environ: Mapping[str, str] | None = None, *, config_dir: Path 
         sources=sources,
         config_dir=folder,
         archive_url=archive,
+        archive_keep_days=server.archive_keep_days,
+        archive_keep_megabytes=server.archive_keep_megabytes,
+        archive_keep_labelled=server.archive_keep_labelled,
         public_url=_checked_url(public, "public_url", str(path)).rstrip("/") if public else "",
         deadline=_deadline(environ, server),
         max_body=server.max_body,
+        tokens_file=_tokens_file(environ, server, folder),
+        questions_at_once=server.questions_at_once,
+        questions_waiting=server.questions_waiting,
     )
+
+
+def _tokens_file(environ: Mapping[str, str], server: ServerDocument, folder: Path) -> Path | None:
+    told = environ.get("JUDGE_TOKENS_FILE", "")
+    if told:
+        return Path(told)
+    return None if server.tokens_file is None else folder / server.tokens_file
 
 
 def _deadline(environ: Mapping[str, str], server: ServerDocument) -> float:

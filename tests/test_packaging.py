@@ -105,7 +105,7 @@ def test_the_wheel_carries_its_licence_and_its_command(wheel):
 def test_every_source_and_store_named_by_an_extra_is_optional():
     wanted = " ".join(PROJECT["dependencies"])
 
-    assert set(PROJECT["optional-dependencies"]) == {"parquet", "postgres"}
+    assert set(PROJECT["optional-dependencies"]) == {"jwt", "parquet", "postgres"}
     assert "pyarrow" not in wanted
     assert "psycopg" not in wanted
 

@@ -6,6 +6,7 @@ newest commits may be lost when the whole machine loses power; the file stays so
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -24,6 +25,8 @@ from judge.archive import PATIENCE
 from judge.archive.model import SCHEMA_VERSION, metadata, schema
 from judge.archive.trouble import explain
 from judge.errors import ArchiveError, ConfigError, Fault
+
+log = logging.getLogger("judge.archive")
 
 _URLS = ("none", "sqlite:///file.db", "postgresql://user:password@host/database")
 _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
@@ -83,26 +86,56 @@ class Database:
             return self._opened[1]
 
     def _prepare(self, engine: Engine) -> None:
-        """Create the tables where there are none; refuse those of a newer judge."""
+        """Make the tables where there are none, bring old ones up to date, refuse those of a newer judge."""
         with engine.connect() as connection, connection.begin():
-            if sa.inspect(connection).has_table(schema.name):
-                self._check_version(connection)
+            if self._is_current(self._version(connection)):
                 return
         with engine.connect().execution_options(judge_write=True) as connection, connection.begin():
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-            metadata.create_all(connection)
-            if connection.scalar(sa.select(sa.func.count()).select_from(schema)) == 0:
+                connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+            # Another process may have been at it while this one waited for the lock.
+            found = self._version(connection)
+            if self._is_current(found):
+                return
+            if found is None:
+                from judge.archive.migrations import stamp
+
+                metadata.create_all(connection)
                 connection.execute(sa.insert(schema).values(version=SCHEMA_VERSION))
-            self._check_version(connection)
+                stamp(connection, SCHEMA_VERSION)
+                return
+            from judge.archive.migrations import upgrade
+
+            log.info("archive %s: its tables are brought from version %d to %d", self.where, found, SCHEMA_VERSION)
+            upgrade(connection, since=found, to=SCHEMA_VERSION)
+
+    def _is_current(self, version: int | None) -> bool:
+        """Tell if nothing is to be done; refuse a schema that this judge does not know."""
+        if version is not None and version > SCHEMA_VERSION:
+            message = (
+                f"archive {self.where}: has schema version {version}, of a newer judge; this judge knows version {SCHEMA_VERSION}, "
+                "and leaves the archive as it is: run the newer judge, or name another archive"
+            )
+            raise ArchiveError(message)
+        return version == SCHEMA_VERSION
 
     def _check_version(self, connection: Connection) -> None:
-        """Refuse a schema that this judge does not know."""
-        version = connection.scalar(sa.select(sa.func.max(schema.c.version)))
-        if version is None or version > SCHEMA_VERSION:
-            found = "no schema version" if version is None else f"schema version {version}, of a newer judge"
-            message = f"archive {self.where}: has {found}; this judge knows version {SCHEMA_VERSION}, and leaves the archive as it is"
+        """Refuse a schema that is not the one that was found at the start."""
+        version = self._version(connection)
+        if not self._is_current(version):
+            found = "no schema version" if version is None else f"schema version {version}"
+            raise ArchiveError(f"archive {self.where}: has {found} all of a sudden; restart the judge")
+
+    def _version(self, connection: Connection) -> int | None:
+        """Version of the tables; None where there are none."""
+        if not sa.inspect(connection).has_table(schema.name):
+            return None
+        version: int | None = connection.scalar(sa.select(sa.func.max(schema.c.version)))
+        if version is None:
+            message = f"archive {self.where}: has no schema version (its table {schema.name} is empty); restore it from a backup"
             raise ArchiveError(message)
+        return version
 
 
 def insert_or_ignore(connection: Connection, table: sa.Table, values: dict[str, Any], *, key: str) -> sa.Executable:
@@ -134,7 +167,9 @@ def _parse(url: str) -> URL:
 def _connectable(url: URL, *, patience: float) -> Engine:
     """An engine whose SQLite connections wait for locks and begin their own transactions."""
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True, pool_timeout=patience, connect_args={"connect_timeout": max(2, round(patience))})
+        engine = sa.create_engine(url, pool_pre_ping=True, pool_timeout=patience, connect_args={"connect_timeout": max(2, round(patience))})
+        event.listen(engine, "connect", _limits(patience))
+        return engine
     database = url.database or ""
     if not database.startswith("file:"):  # SQLite's own URI form, whose path is SQLite's business
         Path(database).absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -150,6 +185,18 @@ def _connectable(url: URL, *, patience: float) -> Engine:
     event.listen(engine, "connect", _pragmas(patience))
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _limits(patience: float) -> Callable[[Any, object], None]:
+    """PostgreSQL waits without end by itself, for a lock as for a slow disk."""
+
+    def set_up(connection: Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = {round(patience * 1000)}")
+            cursor.execute(f"SET statement_timeout = {round(patience * 2000)}")
+        connection.commit()
+
+    return set_up
 
 
 def _pragmas(patience: float) -> Callable[[Any, object], None]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from judge.archive import PATIENCE, Record, Rows
+from judge.archive import PATIENCE, Record, Rows, history, retention
 from judge.archive.database import Database, clean_text, insert_or_ignore
-from judge.archive.model import LISTED, questions, verdicts
-from judge.errors import ArchiveError, VerdictNotFound
+from judge.archive.model import questions, records, results, verdicts
+from judge.archive.nouns import EVERYTHING, ConfigTally, Keep, Label, Pruned, Wanted
+from judge.archive.rows import spread, unpack
+from judge.errors import VerdictNotFound
 
 
 class SqlArchive:
@@ -29,7 +29,7 @@ class SqlArchive:
 
     def keep(self, record: Mapping[str, Any]) -> str:
         """Keep a record, and return the id of the record that answers its question."""
-        row = _row(record)
+        row, blobs, metrics = spread(record)
         own = str(record["id"])
         with self.database.transaction(write=True) as connection:
             if record.get("reusable"):
@@ -42,44 +42,112 @@ class SqlArchive:
                 if connection.scalar(sa.select(sa.exists().where(verdicts.c.id == own))):
                     return own
             connection.execute(sa.insert(verdicts).values(row))
+            connection.execute(sa.insert(records).values(blobs))
+            if metrics:
+                connection.execute(sa.insert(results), metrics)
         return own
+
+    def restore(self, record: Mapping[str, Any], labels: Sequence[Label] = ()) -> bool:
+        """Take in a record of another archive, with its labels; False where all of it is here already."""
+        row, blobs, metrics = spread(record)
+        with self.database.transaction(write=True) as connection:
+            new = not connection.scalar(sa.select(sa.exists().where(verdicts.c.id == row["id"])))
+            if new:
+                connection.execute(sa.insert(verdicts).values(row))
+                connection.execute(sa.insert(records).values(blobs))
+                if metrics:
+                    connection.execute(sa.insert(results), metrics)
+                if record.get("reusable"):
+                    answers = {"question": str(record["question"]), "verdict_id": row["id"]}
+                    # Where another verdict answers this question here, it goes on doing so.
+                    connection.execute(insert_or_ignore(connection, questions, answers, key="question"))
+            known = set(history.labels(connection, row["id"]))
+            missing = [label for label in labels if label not in known]
+            for label in missing:
+                history.label(connection, row["id"], label)
+        return new or bool(missing)
 
     def answer(self, question: str) -> Record | None:
         """Find the reusable record that answers this question."""
-        statement = sa.select(verdicts.c.id, verdicts.c.record).join(questions).where(questions.c.question == question)
+        statement = sa.select(records).join(questions, questions.c.verdict_id == records.c.verdict_id)
         with self.database.transaction() as connection:
-            found = connection.execute(statement).first()
-        return None if found is None else self._unpack(found.id, found.record)
+            found = connection.execute(statement.where(questions.c.question == question)).first()
+        return None if found is None else unpack(found.verdict_id, self.where, found.record, found.samples)
 
     def get(self, verdict_id: str) -> Record:
         """Read a whole record."""
         with self.database.transaction() as connection:
-            blob = connection.scalar(sa.select(verdicts.c.record).where(verdicts.c.id == clean_text(verdict_id)))
-        if blob is None:
+            found = connection.execute(sa.select(records).where(records.c.verdict_id == clean_text(verdict_id))).first()
+        if found is None:
             raise _not_found(verdict_id)
-        return self._unpack(verdict_id, blob)
+        return unpack(verdict_id, self.where, found.record, found.samples)
 
-    def list(
-        self,
-        *,
-        limit: int = 50,
-        before: str | None = None,
-        config: str | None = None,
-        verdict: str | None = None,
-        rollout: str | None = None,
-    ) -> Rows:
-        """List verdicts newest first, without their samples."""
-        statement = sa.select(*LISTED).order_by(verdicts.c.asked_at.desc(), verdicts.c.id.desc()).limit(max(0, limit))
-        for column, wanted in ((verdicts.c.config, config), (verdicts.c.verdict, verdict), (verdicts.c.rollout, rollout)):
-            if wanted is not None:
-                statement = statement.where(column == clean_text(wanted))
+    def row(self, verdict_id: str) -> dict[str, Any]:
+        """Read what a list shows of one verdict."""
         with self.database.transaction() as connection:
+            found = history.row(connection, verdict_id)
+        if found is None:
+            raise _not_found(verdict_id)
+        return found
+
+    def list(self, *, limit: int = 50, before: str | None = None, wanted: Wanted = EVERYTHING) -> Rows:
+        """List verdicts newest first, without their samples."""
+        with self.database.transaction() as connection:
+            place = None
             if before is not None:
                 asked_at = connection.scalar(sa.select(verdicts.c.asked_at).where(verdicts.c.id == clean_text(before)))
                 if asked_at is None:
                     raise _not_found(before)
-                statement = statement.where(sa.tuple_(verdicts.c.asked_at, verdicts.c.id) < sa.tuple_(asked_at, clean_text(before)))
-            return [dict(row) for row in connection.execute(statement).mappings()]
+                place = (asked_at, clean_text(before))
+            return history.page(connection, wanted, limit=limit, before=place)
+
+    def looks(self, *, canary: str, baseline: str | None = None, rollout: str | None = None, config: str | None = None) -> Rows:
+        """List every look at one canary, the first one first."""
+        with self.database.transaction() as connection:
+            return history.looks(connection, Wanted(canary=canary, baseline=baseline, rollout=rollout, config=config))
+
+    def configs(self) -> Sequence[ConfigTally]:
+        """Add up the newest verdicts of each config, without metrics."""
+        with self.database.transaction() as connection:
+            return history.configs(connection)
+
+    def config(self, name: str, *, newest: int = history.NEWEST) -> ConfigTally:
+        """Add up the newest verdicts of one config."""
+        with self.database.transaction() as connection:
+            return history.config(connection, name, newest=newest)
+
+    def label(self, verdict_id: str, label: Label) -> Sequence[Label]:
+        """Label a verdict, and return all its labels."""
+        with self.database.transaction(write=True) as connection:
+            if history.row(connection, verdict_id) is None:
+                raise _not_found(verdict_id)
+            history.label(connection, verdict_id, label)
+            return history.labels(connection, verdict_id)
+
+    def labels(self, verdict_id: str) -> Sequence[Label]:
+        """Read a verdict's labels, newest first."""
+        with self.database.transaction() as connection:
+            if history.row(connection, verdict_id) is None:
+                raise _not_found(verdict_id)
+            return history.labels(connection, verdict_id)
+
+    def labelled(self, wanted: Wanted = EVERYTHING) -> Rows:
+        """List labelled verdicts with the classification of each metric, the oldest first."""
+        with self.database.transaction() as connection:
+            return history.labelled(connection, wanted)
+
+    def prune(self, keep: Keep, *, now: float, most: int = retention.STEP) -> Pruned:
+        """Delete at most so many verdicts that need not be kept any longer, the oldest ones."""
+        with self.database.transaction() as connection:
+            if not retention.is_due(connection, keep, now=now):
+                return Pruned()
+        with self.database.transaction(write=True) as connection:
+            return retention.prune(connection, keep, now=now, most=most)
+
+    def prunable(self, keep: Keep, *, now: float) -> Pruned:
+        """Tell what `prune`, called until it finds nothing, would delete."""
+        with self.database.transaction() as connection:
+            return retention.prunable(connection, keep, now=now)
 
     def ping(self) -> None:
         """Prove that the archive can be read and is of a schema we know."""
@@ -88,40 +156,6 @@ class SqlArchive:
     def close(self) -> None:
         """Let go of every connection of this process."""
         self.database.close()
-
-    def _unpack(self, verdict_id: str, blob: bytes) -> Record:
-        try:
-            record: Record = json.loads(zlib.decompress(blob))
-        except (zlib.error, ValueError) as error:
-            raise ArchiveError(f"archive {self.where}: the record of verdict {verdict_id} is damaged: {error}") from error
-        return record
-
-
-def _row(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Spread a record over the columns of `judge_verdicts`."""
-    try:
-        text = json.dumps(record, allow_nan=False, separators=(",", ":"))
-    except (TypeError, ValueError) as error:
-        raise ArchiveError(f"the record of verdict {record.get('id')} is not strict JSON: {error}") from error
-    request, window, verdict = (_part(record, name) for name in ("request", "window", "verdict"))
-    return {
-        "id": clean_text(record["id"]),
-        "asked_at": float(record["asked_at"]),
-        "config": clean_text(request.get("config")) or "",
-        "rollout": clean_text(request.get("rollout")),
-        "baseline": clean_text(request.get("baseline")),
-        "canary": clean_text(request.get("canary")),
-        "verdict": clean_text(verdict.get("verdict")) or "",
-        "score": verdict.get("score"),
-        "look": window.get("look"),
-        "reason": clean_text(verdict.get("reason")) or "",
-        "record": zlib.compress(text.encode("ascii")),
-    }
-
-
-def _part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = record.get(name)
-    return part if isinstance(part, Mapping) else {}
 
 
 def _not_found(verdict_id: str) -> VerdictNotFound:

@@ -19,6 +19,24 @@ _SENTENCES = {
     sqlite3.SQLITE_TOOBIG: "cannot take a record of this size",
 }
 
+_SQLSTATES = {
+    "53100": "cannot grow: the disk is full",
+    "53200": "cannot be used: the server is out of memory",
+    "53300": "has no connection free",
+    "55P03": "is locked by another process, and stayed so for {patience:g} s",
+    "57014": "took too long: a statement was given up",
+    "57P01": "is shutting down",
+    "57P02": "is shutting down",
+    "57P03": "is starting up or shutting down",
+    "25006": "cannot be written: the database is read-only",
+    "28000": "refuses this user",
+    "28P01": "refuses this user or password",
+    "3D000": "does not exist: create the database first",
+    "42501": "cannot be used: this user may not do that",
+    "XX001": "is damaged; restore it from a backup",
+    "XX002": "is damaged; restore it from a backup",
+}
+
 
 def explain(error: BaseException, *, patience: float) -> str:
     """Say what went wrong; the driver's own words follow in brackets."""
@@ -34,6 +52,9 @@ def explain(error: BaseException, *, patience: float) -> str:
         sentence = _SENTENCES.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
         if sentence is not None:
             return f"{sentence.format(patience=patience)} ({_words(cause)})"
+    sentence = _SQLSTATES.get(getattr(cause, "sqlstate", None) or "")
+    if sentence is not None:
+        return f"{sentence.format(patience=patience)} ({_words(cause)})"
     if isinstance(error, OSError):
         return f"cannot be opened: {error.strerror or error} ({error.filename})"
     return f"cannot be used: {_words(cause)}"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 
 from judge.errors import ConfigError, Fault, nearest
 
@@ -97,7 +98,8 @@ def escape_string(value: str) -> str:
     return _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}" if found.group() != "\\" else r"\\", value)
 
 
-def quote_spans(template: str) -> list[tuple[int, int, str]]:
+@lru_cache(maxsize=4096)
+def quote_spans(template: str) -> tuple[tuple[int, int, str], ...]:
     """Find the strings of a PromQL text: (after the opening quote, closing quote, quote)."""
     spans = []
     start, quote, position = 0, "", 0
@@ -117,7 +119,7 @@ def quote_spans(template: str) -> list[tuple[int, int, str]]:
         position += 1
     if quote:
         spans.append((start, len(template), quote))
-    return spans
+    return tuple(spans)
 
 
 def render(template: str, values: Mapping[str, str | Matcher]) -> str:

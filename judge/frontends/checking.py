@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import click
 
 from judge.core.config import CanaryConfig
 from judge.core.kayenta.adapter import is_kayenta_document
-from judge.errors import ConfigError
+from judge.errors import ConfigError, RequestError
+from judge.frontends.lint.asking import Question, ask_all
 from judge.frontends.lint.checker import Report, check
 from judge.frontends.lint.documents import Broken, Read, Skipped, files, read
 from judge.frontends.lint.model import Document, Severity
-from judge.frontends.lint.output import as_json, as_sarif
+from judge.frontends.lint.output import as_json, as_sarif, tables
 from judge.frontends.lint.registry import RULES
+from judge.frontends.live import given_args
 from judge.settings import DEFAULT_CONFIG_DIR, ServerDocument, Settings, load_settings
 from judge.wire.config import SETTINGS_FILE, config_schema, load_config, load_configs, parse_config
 from judge.wire.documents import parse
@@ -23,7 +28,7 @@ from judge.wire.kayenta_config import ignored_keys, left_behind, to_our_form
 from judge.wire.strict import dumps
 
 
-def check_paths(paths: Iterable[Path], *, form: str = "text") -> int:
+def check_paths(paths: Iterable[Path], *, form: str = "text", against: Question | None = None) -> int:
     """Look at configs, settings, AnalysisTemplates, Rollouts and Experiments; return the exit status.
 
     Parameters
@@ -32,6 +37,8 @@ def check_paths(paths: Iterable[Path], *, form: str = "text") -> int:
         Files and folders; ``-`` is standard input; none is the config folder.
     form : {'text', 'json', 'sarif'}
         Text has one line for each file that is well and for each fault.
+    against : Question, optional
+        Ask this source, too, whether it has samples for each query.
     """
     folder = Path(os.environ.get("JUDGE_CONFIG_DIR", DEFAULT_CONFIG_DIR))
     chosen = list(paths) or [folder]
@@ -50,12 +57,32 @@ def check_paths(paths: Iterable[Path], *, form: str = "text") -> int:
         click.echo(f"no config in {', '.join(map(str, chosen))}", err=True)
         return 2
     configs, _ = load_configs(folder)
-    report = check(_named_once(found), configs=configs, deadline=_deadline(folder, settings))
+    ask = None if against is None else partial(ask_all, question=against, environ=os.environ, now=time.time())
+    report = check(_named_once(found), configs=configs, deadline=_deadline(folder, settings), ask=ask)
     if form == "text":
         _print(report, settings)
     else:
         click.echo(as_json(report) if form == "json" else as_sarif(report))
     return 2 if report.failed else 0
+
+
+def question(*, url: str, args: tuple[str, ...], **sides: str) -> Question | None:
+    """Read the options of ``--against``; None where nothing is to be asked.
+
+    Raises
+    ------
+    RequestError
+        Where a side is missing, or an option needs ``--against``.
+    """
+    given = {name: value for name, value in sides.items() if value}
+    if not url:
+        if given or args:
+            raise RequestError(f"--{next(iter(given), 'arg')} needs --against URL: without it nothing is asked")
+        return None
+    missing = [f"--{side}" for side in ("baseline", "canary") if side not in given]
+    if missing:
+        raise RequestError(f"--against needs {' and '.join(missing)}: the hashes, or what else ${{hash}} is on each side")
+    return Question(url=url, values=given, args=given_args(args))
 
 
 def _named_once(found: Iterable[Read]) -> Iterator[Read]:
@@ -89,13 +116,15 @@ def _print(report: Report, settings: Mapping[str, int]) -> None:
     """Print one line for each document that is well, its hints, and one for each fault (on standard error)."""
     lines: list[tuple[str, str]] = [(path, f"{path}: ok, {count} sources") for path, count in settings.items()]
     bad = {finding.where for finding in report.findings if finding.severity is not Severity.INFO}
-    for item in report.read:
-        if isinstance(item, Skipped):
-            lines.append((item.where, f"{item.where}: skipped, {item.reason}"))
-        elif isinstance(item, Document) and item.where not in bad:
-            lines.append((item.where, f"{item.where}: {_well(item)}"))
+    lines += [(item.where, f"{item.where}: {_well(item)}") for item in report.read if isinstance(item, Document) and item.where not in bad]
+    skipped = Counter((item.where, item.reason) for item in report.read if isinstance(item, Skipped))
+    lines += [
+        (where, f"{where}: skipped, {reason}{f' ({times} times)' if times > 1 else ''}") for (where, reason), times in skipped.items()
+    ]
     lines += [(finding.where, str(finding)) for finding in report.findings if finding.severity is Severity.INFO]
     for _, line in sorted(lines, key=lambda item: item[0]):
+        click.echo(line)
+    for line in tables(report):
         click.echo(line)
     for item in report.read:
         if isinstance(item, Broken):

@@ -10,6 +10,8 @@ import click
 
 from judge import __version__
 from judge.errors import JudgeError
+from judge.frontends.history import COMMANDS
+from judge.frontends.tokens import token_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,15 +40,29 @@ def cli() -> None:
     """Tell whether a canary is worse than its baseline."""
 
 
-def _question(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that ask one live question."""
+def _sides(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add the options that say whose samples."""
     options = [
-        click.argument("config"),
-        click.option("--baseline", required=True, help="What ${hash} is on the baseline: the stable pod-template hash."),
-        click.option("--canary", required=True, help="What ${hash} is on the canary."),
+        click.option("--baseline", required=required, help="What ${hash} is on the baseline: the stable pod-template hash."),
+        click.option("--canary", required=required, help="What ${hash} is on the canary."),
         click.option("--arg", "args", multiple=True, metavar="NAME=VALUE", help="An arg that the config declares; may be repeated."),
         click.option("--rollout", default="", help="Name of the Rollout, for scopes by pod name."),
         click.option("--scope", default="", help="One of the config's named scopes."),
+    ]
+
+    def added(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return added
+
+
+def _question(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that ask one live question."""
+    options: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
+        click.argument("config"),
+        _sides(required=True),
         click.option("--start", default="", help="RFC 3339 or unix seconds.  [default: the canary's first sample plus warm-up]"),
         click.option("--end", default="", help="RFC 3339 or unix seconds.  [default: now]"),
         click.option("--window", default="", help="Judge at most this much, for example 30m."),
@@ -137,16 +153,21 @@ def demo(*, keep: bool, port: int) -> None:
 
 @cli.command(short_help="Find faults of configs, AnalysisTemplates and Rollouts.")
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, allow_dash=True, path_type=Path), metavar="[FILE|FOLDER|-]...")
+@click.option("--against", "url", default="", metavar="URL", help="Ask this Prometheus, too, what each query of the configs returns now.")
+@_sides(required=False)
+@click.option("--start", default="", help="RFC 3339 or unix seconds.  [default: the config's window before --end]")
+@click.option("--end", default="", help="RFC 3339 or unix seconds.  [default: now]")
 @click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
-def check(paths: tuple[Path, ...], form: str) -> None:
+def check(paths: tuple[Path, ...], form: str, **asked: Any) -> None:
     """Find every fault of canary configs, AnalysisTemplates, Rollouts and Experiments.
 
-    Without arguments: of the config folder. Each rule has a page in docs/checks.
+    Without arguments: of the config folder. Each rule has a page in docs/checks. With
+    --against the queries are asked for --baseline and --canary; nothing is judged or kept.
     Exit status: 0 no fault (hints do not count), 2 faults.
     """
-    from judge.frontends.checking import check_paths
+    from judge.frontends.checking import check_paths, question
 
-    sys.exit(check_paths(paths, form=form))
+    sys.exit(check_paths(paths, form=form, against=question(**asked)))
 
 
 @cli.command()
@@ -170,6 +191,10 @@ def schema(document: str) -> None:
     from judge.frontends.checking import schema_text
 
     click.echo(schema_text(document))
+
+
+for command in (*COMMANDS, token_command):
+    cli.add_command(command)
 
 
 def main() -> None:

@@ -17,21 +17,24 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from judge import __version__
-from judge.errors import ArchiveError, ConfigError, JudgeError, RequestError, SourceError, VerdictNotFound
+from judge.errors import ArchiveError, Busy, ConfigError, JudgeError, RequestError, SourceError, VerdictNotFound
 from judge.frontends import signals
+from judge.frontends.filters import FILTERS, label_fields, read_label, read_wanted
+from judge.frontends.gate import caller, readable, stand_before
 from judge.frontends.ids import new_id
 from judge.frontends.kayenta import kayenta_doors
 from judge.frontends.openapi import openapi
-from judge.service import Service
+from judge.frontends.slots import Slots
+from judge.service import Kept, Service
 from judge.wire.answer import answer
 from judge.wire.documents import unique_keys
+from judge.wire.request import Request
 from judge.wire.strict import dumps
 
 log = logging.getLogger("judge.http")
 
 MAX_LIST = 200
-_VERDICTS = ("pass", "marginal", "fail", "inconclusive", "error")
-_LIST_KEYS = ("limit", "before", "config", "verdict", "rollout")
+_PAGING = ("limit", "before")
 
 
 def create_app(service: Service, *, clock: Callable[[], float] = time.time) -> Flask:
@@ -48,10 +51,12 @@ def create_app(service: Service, *, clock: Callable[[], float] = time.time) -> F
     app.config["MAX_CONTENT_LENGTH"] = service.settings.max_body
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    stand_before(app, service, clock)
     _add_questions(app, service, clock)
-    _add_verdicts(app, service)
+    _add_verdicts(app, service, clock)
     _add_health(app, service)
     _add_errors(app)
+    app.extensions["judge-service"] = service
     executions = service.executions(clock=clock, new_id=lambda: new_id(clock()))
     if executions is not None:
         app.register_blueprint(kayenta_doors(executions, configs=service.kayenta_configs, clock=clock, new_id=lambda: new_id(clock())))
@@ -65,13 +70,28 @@ def send(document: Any, status: int = 200) -> Response:
 
 
 def _add_questions(app: Flask, service: Service, clock: Callable[[], float]) -> None:
+    settings = service.settings
+    slots = Slots(working=settings.questions_at_once, waiting=settings.questions_waiting, patience=settings.deadline / 2)
+
+    def judged(raw: Any, now: float) -> tuple[Request, Kept]:
+        began = time.monotonic()
+        try:
+            with slots.place():
+                return service.ask(raw, id=new_id(now), now=now, caller=caller(), waited=time.monotonic() - began)
+        except Busy as busy:
+            signals.BUSY.inc()
+            declined = service.decline(raw, f"not judged: the judge is {busy}", id=new_id(now), now=now, caller=caller())
+            if declined is None:
+                raise
+            return declined
+
     @app.route("/v1/verdict", methods=["GET", "POST"])
     def verdict() -> Response:
         began = time.perf_counter()
         now = clock()
         raw = _query() if request.method == "GET" else _body()
-        asked, kept = service.ask(raw, id=new_id(now), now=now)
-        document = answer(kept.record, public_url=service.settings.public_url, detail=asked.detail)
+        asked, kept = judged(raw, now)
+        document = answer(kept.record, public_url=service.settings.public_url, detail=asked.detail, unkept=kept.unkept)
         if kept.unkept:
             log.error("%s: %s", kept.record["id"], kept.unkept)
             signals.UNKEPT.inc()
@@ -79,7 +99,7 @@ def _add_questions(app: Flask, service: Service, clock: Callable[[], float]) -> 
         signals.VERDICTS.labels(config=asked.config, verdict=document["verdict"]).inc()
         signals.SECONDS.observe(seconds)
         log.info(
-            "verdict %s %s config=%s baseline=%s canary=%s score=%s seconds=%.3f",
+            "verdict %s %s config=%s baseline=%s canary=%s score=%s seconds=%.3f caller=%s",
             document["id"],
             document["verdict"],
             asked.config,
@@ -87,6 +107,7 @@ def _add_questions(app: Flask, service: Service, clock: Callable[[], float]) -> 
             asked.canary,
             document["score"],
             seconds,
+            caller().name,
         )
         return send(document)
 
@@ -106,11 +127,11 @@ def _query() -> dict[str, Any]:
     return values
 
 
-def _body() -> Any:
+def _body(wanted: str = "config, baseline and canary") -> Any:
     """Read the body as JSON, whatever its declared type: Argo's ``body`` sets none."""
     raw = request.get_data(cache=False)
     if not raw.strip():
-        raise RequestError("the body is empty; send a JSON object with config, baseline and canary")
+        raise RequestError(f"the body is empty; send a JSON object with {wanted}")
     try:
         return json.loads(raw.decode("utf-8"), object_pairs_hook=unique_keys, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
@@ -122,29 +143,42 @@ def _refuse(constant: str) -> None:
     raise ValueError(msg)
 
 
-def _add_verdicts(app: Flask, service: Service) -> None:
+def _add_verdicts(app: Flask, service: Service, clock: Callable[[], float]) -> None:
     @app.get("/v1/verdicts")
     def verdicts() -> Response:
-        return send({"verdicts": service.archive.list(**_listing())})
+        return send({"verdicts": readable(service).list(**_listing(clock()))})
 
     @app.get("/v1/verdicts/<verdict_id>")
     def record(verdict_id: str) -> Response:
-        return send(service.archive.get(verdict_id))
+        return send(readable(service).get(verdict_id))
+
+    @app.get("/v1/verdicts/<verdict_id>/labels")
+    def labels(verdict_id: str) -> Response:
+        return send({"labels": [label_fields(label) for label in readable(service).labels(verdict_id)]})
+
+    @app.post("/v1/verdicts/<verdict_id>/labels")
+    def label(verdict_id: str) -> Response:
+        # A page of another site can make a browser post a form or plain text to us, but not JSON.
+        if request.mimetype != "application/json":
+            raise RequestError("send the label as JSON, with the header Content-Type: application/json")
+        caller().require("label")
+        given = read_label(_body('label ("right" or "wrong"), by and why'), at=clock())
+        return send({"labels": [label_fields(label) for label in readable(service).label(verdict_id, given)]})
 
     @app.get("/verdicts/<verdict_id>")
     def page(verdict_id: str) -> Response:
         from judge.reports.page import verdict_page
 
-        return _html(verdict_page(service.archive.get(verdict_id), public_url=_home(service)))
+        return _html(verdict_page(readable(service).get(verdict_id), public_url=_home(service)))
 
     @app.get("/")
     def pages() -> Response:
         from judge.reports.page import verdicts_page
 
-        chosen = _listing()
-        rows = service.archive.list(**chosen)
+        chosen = _listing(clock())
+        rows = readable(service).list(**chosen)
         older = rows[-1]["id"] if len(rows) == chosen["limit"] else ""
-        filters = {key: value for key, value in chosen.items() if key not in {"limit", "before"}}
+        filters = {key: value for key, value in _query().items() if key not in _PAGING}
         return _html(verdicts_page(rows, public_url=_home(service), older=older, filters=filters))
 
 
@@ -163,18 +197,16 @@ def _html(text: str) -> Response:
     return found
 
 
-def _listing() -> dict[str, Any]:
-    """Read the filters of a list; unknown ones are refused by name."""
+def _listing(now: float) -> dict[str, Any]:
+    """Read the filters and the page of a list; unknown ones are refused by name."""
     values = _query()
-    unknown = sorted(set(values) - set(_LIST_KEYS))
+    unknown = sorted(set(values) - {*_PAGING, *FILTERS})
     if unknown:
-        raise RequestError(f"unknown filter {unknown[0]!r} (allowed: {', '.join(_LIST_KEYS)})")
-    limit = values.pop("limit", "50")
+        raise RequestError(f"unknown filter {unknown[0]!r} (allowed: {', '.join((*_PAGING, *FILTERS))})")
+    limit, before = values.pop("limit", "50"), values.pop("before", "")
     if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit[:9]) <= MAX_LIST:
         raise RequestError(f"limit must be a whole number from 1 to {MAX_LIST}, found {limit[:80]!r}")
-    if values.get("verdict", "pass") not in _VERDICTS:
-        raise RequestError(f"verdict must be one of {', '.join(_VERDICTS)}")
-    return {"limit": int(limit), **{key: value for key, value in values.items() if value}}
+    return {"limit": int(limit), "before": before if before else None, "wanted": read_wanted(values, now=now)}
 
 
 def _add_health(app: Flask, service: Service) -> None:
@@ -193,7 +225,10 @@ def _add_health(app: Flask, service: Service) -> None:
         ready = bool(service.configs)
         if not ready:
             problems.append(f"no usable config in {service.settings.config_dir}")
-        return send({"ready": ready, "configs": sorted(service.configs), "problems": problems}, 200 if ready else 503)
+        status = 200 if ready else 503
+        if not caller().everywhere:
+            return send({"ready": ready}, status)
+        return send({"ready": ready, "configs": sorted(service.configs), "problems": problems}, status)
 
     @app.get("/metrics")
     def metrics() -> Response:
@@ -208,7 +243,10 @@ def _add_health(app: Flask, service: Service) -> None:
 def _add_errors(app: Flask) -> None:
     @app.errorhandler(JudgeError)
     def judge_error(error: JudgeError) -> Response:
-        return send(fault_fields(error), status_of(error))
+        found = send(fault_fields(error), status_of(error))
+        if isinstance(error, Busy):
+            found.headers["Retry-After"] = "2"
+        return found
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:

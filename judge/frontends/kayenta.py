@@ -17,6 +17,7 @@ from judge.archive.kayenta import KayentaStore
 from judge.core.kayenta.judge import judge_kayenta, to_json
 from judge.errors import Fault, JudgeError, RequestError, VerdictNotFound
 from judge.executions import Executions
+from judge.frontends.gate import caller
 from judge.sources import Query
 from judge.wire.kayenta_plan import plan_series
 from judge.wire.kayenta_status import canary_status, series_status
@@ -50,8 +51,9 @@ def kayenta_doors(
     store = executions.store
 
     @doors.before_request
-    def take_large_bodies() -> None:
+    def let_in() -> None:
         request.max_content_length = MAX_BODY
+        caller().require("kayenta")
 
     @doors.errorhandler(JudgeError)
     def judge_error(error: JudgeError) -> Response:

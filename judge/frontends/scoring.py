@@ -171,6 +171,7 @@ def score_canary(dump: Dump, config: CanaryConfig | None = None, judge_name: str
         traffic=dump.traffic,
         conditions=dump.conditions,
         source={"type": "dump"},
+        warnings=tuple(warnings),
     )
     return write_record(analysis, id=dump.id, asked_at=window.end)
 

@@ -9,14 +9,18 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
 
-from judge.errors import ConfigError
+from judge.errors import ArchiveError, ConfigError
 from judge.settings import Settings, misspelt
 
-THREADS = 4
+if TYPE_CHECKING:
+    from judge.service import Service
+
+SPARE_THREADS = 4
+"""Beside the questions at work and waiting: for pages, health, and to say that there is no place."""
 PATIENCE = 1.5
 """Seconds that the archive may take: an answer must still come inside the caller's time-out."""
 _FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -75,12 +79,15 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
             log.warning("config %s: nobody reads %s", config.name, ", ".join(ignored))
         if config.source not in settings.sources:
             log.warning("config %s: there is no source %r in the settings", config.name, config.source)
+    _prepare(service)
+    if settings.tokens_file is None:
+        log.warning("no tokens file: whoever reaches this port may ask, read and label (JUDGE_TOKENS_FILE)")
     log.info("judge serves %d configs on http://%s:%d: %s", len(service.configs), host, port, ", ".join(sorted(service.configs)))
     options = {
         "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"],
         "workers": workers,
         "worker_class": "gthread",
-        "threads": THREADS,
+        "threads": settings.questions_at_once + settings.questions_waiting + SPARE_THREADS,
         "timeout": 60,
         "graceful_timeout": 30,
         "keepalive": 75,
@@ -102,13 +109,29 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _prepare(service: Service) -> None:
+    """Bring the archive's tables up to date before anybody asks; in trouble, verdicts are answered all the same."""
+    try:
+        service.archive.ping()
+    except ArchiveError as error:
+        logging.getLogger("judge").warning("verdicts are answered but not kept: %s", error)
+    finally:
+        # A connection must not be carried over the fork.
+        service.archive.close()
+
+
 _stop = threading.Event()
 
 
 def _start_working(server: Any, worker: Any) -> None:
-    """Each worker process works on Kayenta's executions too, beside the requests it answers."""
+    """Each worker process works on Kayenta's executions and on retention too, beside the requests it answers."""
     del worker
-    executions = server.app.wsgi().extensions.get("judge-executions")
+    extensions = server.app.wsgi().extensions
+    threading.Thread(target=extensions["judge-service"].keep_tidy, args=(_stop,), name="retention", daemon=True).start()
+    # A worker that a SIGHUP started comes from memory older than the files.
+    extensions["judge-service"].reload()
+    threading.Thread(target=extensions["judge-service"].watch, args=(_stop,), name="configs", daemon=True).start()
+    executions = extensions.get("judge-executions")
     if executions is not None:
         threading.Thread(target=executions.run, args=(_stop,), name="executions", daemon=True).start()
 

@@ -14,6 +14,7 @@ VERDICTS = Counter("judge_verdicts", "Verdicts answered.", ["config", "verdict"]
 SECONDS = Histogram(
     "judge_verdict_seconds", "Seconds from question to answer.", buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10)
 )
+BUSY = Counter("judge_questions_declined", "Questions that were not judged because too many others were at work.")
 UNKEPT = Counter("judge_verdicts_unkept", "Verdicts answered that the archive could not keep.")
 CRASHES = Counter("judge_internal_errors", "Requests that ended in an error nobody foresaw.")
 

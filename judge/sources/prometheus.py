@@ -27,6 +27,7 @@ from requests.auth import HTTPBasicAuth
 from judge.core.model import Classification, Floats, Problem, Series
 from judge.errors import QueryRejected, SourceError, SourceUnreachable
 from judge.sources import Answer, Query
+from judge.sources.breaker import Breaker
 from judge.sources.results import check_labels, drop_nan, join, label_text, read_series, shorten
 from judge.sources.session import EXCHANGE, BoundedAdapter, BoundedSession, Exchange
 from judge.sources.staleness import drop_carried, selects_instant
@@ -90,6 +91,7 @@ class PrometheusSource:
         secrets = [self._auth[1], settings.bearer_token, *headers]
         self._secrets = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
         self._lock = threading.Lock()
+        self._breaker = Breaker()
         self._pid = 0
         self._pool: ThreadPoolExecutor
         self._client: PrometheusConnect
@@ -102,9 +104,14 @@ class PrometheusSource:
         """Answer all queries, in order, at most 0.2 s after `deadline` seconds from now.
 
         Every question is asked once, however many queries ask it. Never raises
-        for what a server can do wrong.
+        for what a server can do wrong. A server that failed again and again is left
+        alone for a while (`judge.sources.breaker`).
         """
         ends = time.monotonic() + deadline
+        left_alone = self._breaker.refusal(time.monotonic(), patience=deadline + 1.0)
+        if left_alone is not None:
+            problem = Problem(classification=Classification.NODATA, message=f"{self._url} {left_alone}")
+            return [Answer(query=query, problem=problem) for query in queries]
         pool = self._ready()
         asked: dict[_Question, list[_Part] | QueryRejected] = {}
         for query in queries:
@@ -121,12 +128,28 @@ class PrometheusSource:
         for part in parts:
             if not part.future.done() and not part.future.cancel():
                 part.exchange.abort()
+        self._remember(parts)
         found = {question: self._gather(question, those) for question, those in asked.items()}
         answers = []
         for query in queries:
             what = found[_Question(query.text, query.start, query.end, query.step, query.instant, query.verbatim)]
             answers.append(Answer(query=query, series=what.series, warnings=what.warnings, problem=what.problem))
         return answers
+
+    @property
+    def state(self) -> str:
+        """State of the circuit: ``closed`` while the server answers."""
+        return self._breaker.state
+
+    def _remember(self, parts: Sequence[_Part]) -> None:
+        """Tell the circuit whether the server answered anything at all; a refused query is an answer."""
+        if not parts:
+            return
+        errors = [_error(part) for part in parts]
+        if any(error is None or isinstance(error, QueryRejected) for error in errors):
+            self._breaker.succeeded()
+        else:
+            self._breaker.failed(time.monotonic(), self._clean(str(errors[0])))
 
     def close(self) -> None:
         """Give threads and connections back; the next `fetch` makes new ones."""

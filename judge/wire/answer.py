@@ -9,9 +9,10 @@ from judge.wire.request import format_time
 
 MAX_BYTES = 1024
 _LONGEST_REASON = 420
+_UNKEPT = " (this verdict was not kept)"
 
 
-def answer(record: Mapping[str, Any], *, public_url: str = "", detail: str = "short") -> dict[str, Any]:
+def answer(record: Mapping[str, Any], *, public_url: str = "", detail: str = "short", unkept: str = "") -> dict[str, Any]:
     """Write the answer from a record, so that a repeated question gets the same one.
 
     Parameters
@@ -22,8 +23,11 @@ def answer(record: Mapping[str, Any], *, public_url: str = "", detail: str = "sh
         Start of the report link; empty gives a path.
     detail : {'short', 'full'}
         ``full`` adds the results, groups, warnings, traffic, conditions and the time by which the last metric should be decided.
+    unkept : str
+        Why the verdict could not be kept: it is said in the reason, with ``full`` among the warnings, and there is no report.
     """
     verdict, window = record["verdict"], record["window"]
+    note = _UNKEPT if unkept else ""
     kinds = [result["classification"] for result in verdict["results"]]
     short = {
         "verdict": verdict["verdict"],
@@ -31,7 +35,7 @@ def answer(record: Mapping[str, Any], *, public_url: str = "", detail: str = "sh
         "fail": verdict["verdict"] == "fail",
         "score": verdict["score"],
         "code": verdict["code"],
-        "reason": verdict["reason"],
+        "reason": verdict["reason"] + note,
         "metrics": {
             "total": len(kinds),
             "pass": kinds.count("pass"),
@@ -47,15 +51,16 @@ def answer(record: Mapping[str, Any], *, public_url: str = "", detail: str = "sh
             "of": window["of"],
         },
         "id": record["id"],
-        "report": f"{public_url}/verdicts/{record['id']}",
+        "report": "" if unkept else f"{public_url}/verdicts/{record['id']}",
     }
     if detail == "full":
         # A record of an older version has no conditions.
         more = {key: verdict[key] for key in ("judge", "warnings", "groups", "results")}
+        more["warnings"] = [*verdict["warnings"], *([unkept] if unkept else [])]
         by = verdict.get("decided_by")
         rest = {"traffic": record["traffic"], "conditions": record.get("conditions")}
         return {**short, **more, "decided_by": None if by is None else format_time(by), **rest}
-    return {**short, "reason": shorten(verdict["reason"], _LONGEST_REASON)}
+    return {**short, "reason": shorten(verdict["reason"], _LONGEST_REASON - len(note)) + note}
 
 
 def shorten(text: str, size: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,22 @@ def load_config(path: str | Path) -> CanaryConfig:
     return parse_config(read(Path(path)), where=str(path))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Folder:
+    """The configs of a folder by name, the file of each, and what is wrong with other files."""
+
+    configs: dict[str, CanaryConfig]
+    homes: dict[str, Path]
+    errors: list[ConfigError]
+
+
 def load_configs(folder: Path) -> tuple[dict[str, CanaryConfig], list[ConfigError]]:
+    """Read every config of a folder, and what is wrong with the others; see `read_folder`."""
+    found = read_folder(folder)
+    return found.configs, found.errors
+
+
+def read_folder(folder: Path) -> Folder:
     """Read every config of a folder (``*.yaml``, ``*.yml``, ``*.json``; not ``server.yaml``).
 
     A broken file does not keep the good ones from being used: its error is returned.
@@ -168,7 +184,7 @@ def load_configs(folder: Path) -> tuple[dict[str, CanaryConfig], list[ConfigErro
             )
             continue
         configs[config.name], homes[config.name] = config, path
-    return configs, errors
+    return Folder(configs=configs, homes=homes, errors=errors)
 
 
 def config_schema() -> dict[str, Any]:
@@ -180,4 +196,4 @@ def config_schema() -> dict[str, Any]:
     return schema
 
 
-__all__ = ["DEFAULT_JUDGE", "config_schema", "load_config", "load_configs", "parse_config"]
+__all__ = ["DEFAULT_JUDGE", "config_schema", "load_config", "load_configs", "parse_config", "read_folder"]

@@ -169,7 +169,7 @@ def _step(annotation: Any, part: int | str) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         field = next((f for name, f in annotation.model_fields.items() if part in {name, f.alias}), None)
         return None if field is None else field.annotation
-    inside = get_args(annotation)
+    inside = [argument for argument in get_args(annotation) if argument is not Ellipsis]
     return inside[-1] if inside else None
 
 

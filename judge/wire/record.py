@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from judge.core.conditions import Conditions
 from judge.core.config import CanaryConfig
 from judge.core.model import Comparison, MetricResult, Series, SeriesPair, Traffic, Verdict, Window
@@ -25,7 +27,10 @@ def record(
     conditions: Conditions | None = None,
     source: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """Write what was asked, seen and found. Times are unix seconds; what is not a finite number is null."""
+    """Write what was asked, seen and found. Times are unix seconds; what is not a finite number is null.
+
+    `judge.wire.replay` reads it again, so everything that the judge was given must be in it.
+    """
     return {
         "request": request_fields(request),
         "config": dict(config.document),
@@ -125,6 +130,7 @@ def _plainly(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _samples(pair: SeriesPair) -> dict[str, Any]:
+    found = pair.problem
     return {
         "metric": pair.metric,
         "labels": dict(pair.labels),
@@ -133,12 +139,15 @@ def _samples(pair: SeriesPair) -> dict[str, Any]:
         "canary": series_fields(pair.canary),
         "baseline_total": None if pair.baseline_total is None else series_fields(pair.baseline_total),
         "canary_total": None if pair.canary_total is None else series_fields(pair.canary_total),
+        "problem": None if found is None else {"classification": found.classification.value, "message": found.message},
+        "warnings": list(pair.warnings),
     }
 
 
 def series_fields(series: Series) -> dict[str, Any]:
     """Write samples; infinite values become words, since JSON has no number for them."""
-    return {"t": [float(t) for t in series.t], "v": [_value(float(v)) for v in series.v]}
+    values = series.v.tolist()
+    return {"t": series.t.tolist(), "v": values if np.isfinite(series.v).all() else [_value(value) for value in values]}
 
 
 def _value(value: float) -> float | str:

@@ -21,7 +21,7 @@ from judge.frontends.cli import FORMATS, cli
 from judge.frontends.http import create_app
 from judge.frontends.printing import STATUS
 from judge.service import Service
-from judge.settings import _NOT_YET, DEFAULT_ARCHIVE, ENVIRONMENT, ServerDocument, Settings, SourceDocument
+from judge.settings import DEFAULT_ARCHIVE, ENVIRONMENT, ServerDocument, Settings, SourceDocument
 from judge.sources.dumps import TABLES
 from judge.wire import request as wire_request
 from judge.wire.answer import answer
@@ -168,7 +168,7 @@ def test_every_environment_variable_is_told():
 def test_no_page_names_a_variable_that_is_not_there(page):
     named_here = set(re.findall(r"\bJUDGE_[A-Z_]*[A-Z]\b", text(page)))
 
-    assert named_here - set(ENVIRONMENT) - set(_NOT_YET) - FOREIGN == set()
+    assert named_here - set(ENVIRONMENT) - FOREIGN == set()
 
 
 @pytest.mark.parametrize(("model", "heading"), [(ServerDocument, "server.yaml"), (SourceDocument, "A source")], ids=["server", "source"])

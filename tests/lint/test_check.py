@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from judge.frontends.cli import cli
 from judge.frontends.lint.checker import check
-from judge.frontends.lint.documents import Document, Skipped, line_of, read, split
+from judge.frontends.lint.documents import Broken, Document, Skipped, line_of, read, split
 from judge.frontends.lint.model import Kind
 from judge.frontends.lint.registry import RULES
 
@@ -131,7 +131,9 @@ def test_anchors_and_merges_are_followed(tmp_path):
 
     found = json.loads(judge_check(path, "--format", "json")[1])["findings"]
 
-    assert sorted(finding["path"] for finding in found) == [f"spec.metrics.{index}.failureLimit" for index in range(3)]
+    never = [finding["path"] for finding in found if finding["rule"] == "never-fails"]
+    assert sorted(never) == [f"spec.metrics.{index}.failureLimit" for index in range(3)]
+    assert [finding["path"] for finding in found if finding["rule"] != "never-fails"] == ["spec.metrics.2.name"]
     assert all(finding["line"] for finding in found)
 
 
@@ -235,6 +237,15 @@ KEYS = (
     "experiment",
     "blueGreen",
     "prePromotionAnalysis",
+    "postPromotionAnalysis",
+    "scaleDownDelaySeconds",
+    "startingStep",
+    "setWeight",
+    "pause",
+    "duration",
+    "valueFrom",
+    "podTemplateHashValue",
+    "value",
 )
 ODD = st.recursive(
     st.none()
@@ -255,6 +266,81 @@ def test_no_shape_makes_a_rule_crash(spec, kind):
 
     for finding in check([document, template], configs={}, deadline=8).findings:
         assert finding.message
+
+
+WORDS = st.sampled_from(
+    [
+        *KEYS,
+        "apiVersion: argoproj.io/v1alpha1",
+        "kind: Rollout",
+        "kind: AnalysisTemplate",
+        "kind: List",
+        "spec:",
+        "items:",
+        "metadata: {name: x}",
+        "---",
+        "...",
+        "&a",
+        "*a",
+        "<<: *a",
+        "!!python/object:os.system",
+        "!tag",
+        "{{args.x}}",
+        "{{ .Values.x }}",
+        "{",
+        "}",
+        "[",
+        "]",
+        ": ",
+        "- ",
+        "? ",
+        "|",
+        ">-",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "\t",
+        "# x",
+        "'",
+        '"',
+        "~",
+        "1e400",
+        "0o17",
+        "2026-01-01",
+        "\ufeff",
+        "\x85",
+        "name: shop",
+        "scope: 'a=\"${hash}\"'",
+        "query: up{${scope}}",
+        "judge: kayenta",
+        "classifier: {}",
+    ]
+)
+
+
+@hypothesis.settings(max_examples=400)
+@given(text=st.lists(WORDS, max_size=25).map("".join), deep=st.booleans())
+def test_no_text_makes_the_reader_crash(tmp_path_factory, text, deep):
+    """Whatever stands in a file is a document, is skipped, or is named as broken."""
+    path = tmp_path_factory.getbasetemp() / "any.yaml"
+    path.write_text(text, encoding="utf-8")
+
+    found = list(read(path, deep=deep))
+    report = check(found, configs={}, deadline=8)
+
+    assert found
+    assert all(isinstance(item, Document | Skipped | Broken) for item in found)
+    assert all(finding.message for finding in report.findings)
+
+
+@hypothesis.settings(max_examples=100)
+@given(config=st.dictionaries(st.sampled_from(["name", "scope", "metrics", "judge", "args", "window", "looks", "traffic", "groups"]), ODD))
+def test_no_config_makes_the_reader_crash(tmp_path_factory, config):
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    path.write_text(json.dumps(config), encoding="utf-8")
+
+    for item in read(path):
+        assert isinstance(item, Document | Broken)
 
 
 @given(st.text("ab:-. \n#", max_size=60))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from judge.core.config import CanaryConfig
 from judge.frontends.lint.documents import Broken, Read, line_of
-from judge.frontends.lint.model import Context, Document, Finding, Kind, Severity
+from judge.frontends.lint.model import Asked, Context, Document, Finding, Kind, Severity
 from judge.frontends.lint.registry import RULES
 
 UNUSABLE = "unusable"
@@ -16,9 +16,10 @@ UNUSABLE = "unusable"
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """What was read and what was found."""
+    """What was read, what a real source answered about it, and what was found."""
 
     read: list[Read] = field(default_factory=list)
+    asked: Mapping[tuple[str, str], Asked] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -27,7 +28,11 @@ class Report:
         return any(finding.severity is not Severity.INFO for finding in self.findings)
 
 
-def check(read: Iterable[Read], *, configs: Mapping[str, CanaryConfig], deadline: float) -> Report:
+Ask = Callable[[Iterable[Document]], Mapping[tuple[str, str], Asked]]
+"""Asks a real source for every config among the documents."""
+
+
+def check(read: Iterable[Read], *, configs: Mapping[str, CanaryConfig], deadline: float, ask: Ask | None = None) -> Report:
     """Hold every document against every rule for its kind.
 
     Parameters
@@ -38,13 +43,18 @@ def check(read: Iterable[Read], *, configs: Mapping[str, CanaryConfig], deadline
         Canary configs that questions may name beside those that were read.
     deadline : float
         Seconds within which the service answers.
+    ask : callable, optional
+        Asks a real source too.
     """
     report = Report(read=list(read))
     documents = [item for item in report.read if isinstance(item, Document)]
+    if ask is not None:
+        report.asked = ask(documents)
     context = Context(
         configs={**configs, **{item.config.name: item.config for item in documents if item.config is not None}},
         templates=tuple(item for item in documents if item.kind is Kind.TEMPLATE),
         deadline=deadline,
+        asked=report.asked,
     )
     for item in report.read:
         if isinstance(item, Broken):

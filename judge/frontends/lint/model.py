@@ -8,8 +8,11 @@ from enum import StrEnum
 from typing import Any
 
 from judge.core.config import CanaryConfig
+from judge.core.model import SeriesPair
+from judge.sources import Answer
 
 PAGES = "docs/checks"
+SIDES = ("baseline", "canary")
 
 
 class Severity(StrEnum):
@@ -55,17 +58,43 @@ class Document:
         return mapping(self.data.get("spec"))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Asked:
+    """What the source answered to the queries of one config.
+
+    `refusal` says why it could not be asked at all; then there are no answers.
+    `start` and `end` are unix seconds.
+    """
+
+    url: str
+    start: float = 0.0
+    end: float = 0.0
+    answers: tuple[Answer, ...] = ()
+    pairs: tuple[SeriesPair, ...] = ()
+    refusal: str = ""
+
+    def sides(self) -> list[tuple[str, str, dict[str, Answer]]]:
+        """Each query: metric, part, and its answers by side, in the order of the config."""
+        found: dict[tuple[str, str], dict[str, Answer]] = {}
+        for answer in self.answers:
+            found.setdefault((answer.query.metric, answer.query.part), {})[answer.query.side] = answer
+        return [(metric, part, sides) for (metric, part), sides in found.items()]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What rules may look at beside the document.
 
     `configs` are the canary configs that a question may name, `templates` all
     templates that were read, `deadline` the seconds within which the service answers.
+    `asked` is what a real source answered, by the document's place and the config's
+    name; empty where none was asked.
     """
 
     configs: Mapping[str, CanaryConfig] = field(default_factory=dict)
     templates: tuple[Document, ...] = ()
     deadline: float = 8.0
+    asked: Mapping[tuple[str, str], Asked] = field(default_factory=dict)
 
 
 Place = tuple[str | int, ...]
@@ -141,6 +170,11 @@ def whole(value: Any) -> int | None:
     return int(text) if text.lstrip("-").isdigit() and text.isascii() and len(text) < 10 else None
 
 
+def points(answer: Answer) -> int:
+    """Count the points of all series of an answer."""
+    return sum(len(series) for series in answer.series)
+
+
 def metrics(document: Document) -> Iterable[tuple[Place, Mapping[str, Any]]]:
     """Each metric of a template with its place."""
     return [(("spec", "metrics", index), metric) for index, metric in items(document.spec.get("metrics"))]
@@ -159,6 +193,8 @@ def texts(value: Any, path: Place = ()) -> Iterator[tuple[Place, str]]:
 
 
 __all__ = [
+    "SIDES",
+    "Asked",
     "Context",
     "Document",
     "Finding",
@@ -170,6 +206,7 @@ __all__ = [
     "items",
     "mapping",
     "metrics",
+    "points",
     "rule",
     "texts",
     "whole",

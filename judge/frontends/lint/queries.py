@@ -13,6 +13,8 @@ _ZERO = re.compile(r"\bor\s+(?:on\s*\([^)]*\)\s*)?vector\s*\(\s*0(?:\.0*)?\s*\)"
 _QUANTILE = re.compile(r"\bhistogram_quantile\s*\(\s*([0-9.]+)\s*,")
 _TAIL_NAME = re.compile(r"p9\d|9\dth|tail", re.IGNORECASE)
 _PARTS = ("query", "numerator", "denominator")
+_MATCHER = re.compile(r'([a-zA-Z_]\w*)\s*(=~|!=|!~|=)\s*"((?:[^"\\]|\\.)*)"')
+_SIDE_NAME = re.compile(r"(?:.*[-_.])?(canary|stable|baseline|preview|latest)(?:[-_.].*)?")
 
 
 def _queries(document: Document) -> Iterator[tuple[Place, MetricConfig, str]]:
@@ -69,4 +71,30 @@ def median_for_tail(document: Document, _: Context) -> Hits:
             yield place, f"the {quantile:g} quantile does not move when one request in ten becomes slow; add the 0.99 quantile"
 
 
-RULES = (vector_zero, rate_window_length, rate_window_step, median_for_tail)
+@rule("one-side", Severity.WARNING, Kind.CONFIG)
+def one_side(document: Document, _: Context) -> Hits:
+    """A query that names one side itself answers nothing for the other."""
+    config = document.config
+    if config is None:
+        return
+    picks = {name for name, _operator, value in _matchers(config.scopes[config.scope]) if "${hash}" in value}
+    for place, metric, text in _queries(document):
+        if metric.limit is not None:
+            continue  # a limit is asked of the canary alone
+        for name, operator, value in _matchers(text):
+            fixed = operator in {"=", "=~"} and value and "${" not in value
+            if fixed and name in picks:
+                yield place, f'{name}{operator}"{value}" is what the scope chooses: the other side never has samples'
+            elif fixed and _SIDE_NAME.fullmatch(value):
+                yield place, f'{name}{operator}"{value}" is on one side only, whatever the scope chooses; take ${{hash}} for it'
+
+
+def _matchers(text: str) -> Iterator[tuple[str, str, str]]:
+    """Each label matcher of a query that stands outside of strings."""
+    spans = quote_spans(text)
+    for found in _MATCHER.finditer(text):
+        if not any(start <= found.start() < end for start, end, _quote in spans):
+            yield found.group(1), found.group(2), found.group(3)
+
+
+RULES = (vector_zero, rate_window_length, rate_window_step, median_for_tail, one_side)

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from judge.errors import nearest
 from judge.frontends.lint.model import Context, Document, Hits, Kind, Place, Severity, items, mapping, rule
 from judge.frontends.lint.template_args import declared
+from judge.wire.request import ALIASES
+
+_HASHES = {"baseline": "Stable", "canary": "Latest"}
+_HASH = re.compile(r"[bcdfghjklmnpqrstvwxz2456789]{6,10}")
+"""A pod-template hash, and no name of a Service."""
 
 
 def analyses(document: Document) -> Iterator[tuple[Place, Mapping[str, Any], str]]:
     """Each reference to templates, with its args: place, the analysis, the template's name."""
-    for place, analysis in _blocks(document):
+    for place, analysis in blocks(document):
         for index, reference in items(analysis.get("templates")):
             yield (*place, "templates", index), {**reference, "args": analysis.get("args")}, str(reference.get("templateName", ""))
         if "templateName" in analysis:
             yield place, analysis, str(analysis["templateName"])
 
 
-def _blocks(document: Document) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+def blocks(document: Document) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+    """Each analysis with its place; one may name several templates."""
     if document.kind is Kind.EXPERIMENT:
         for index, analysis in items(document.spec.get("analyses")):
             yield ("spec", "analyses", index), analysis
@@ -82,4 +89,52 @@ def template_args(document: Document, context: Context) -> Hits:
                 yield place, f"the template {name!r} wants the arg {arg!r}, which nothing gives"
 
 
-RULES = (background_only, template_missing, template_args)
+@rule("arg-unknown", Severity.WARNING, Kind.ROLLOUT, Kind.EXPERIMENT)
+def arg_unknown(document: Document, context: Context) -> Hits:
+    """An arg that no template of the analysis declares is dropped."""
+    there = {template.name: template for template in context.templates}
+    for place, analysis in blocks(document):
+        names = [str(reference.get("templateName", "")) for _index, reference in items(analysis.get("templates"))]
+        names += [str(analysis["templateName"])] if "templateName" in analysis else []
+        # A template that is not at hand, or combines others, may declare anything.
+        if not names or any(name not in there or there[name].spec.get("templates") for name in names):
+            continue
+        known = {arg for name in names for arg in declared(there[name])}
+        for index, arg in items(analysis.get("args")):
+            name = str(arg.get("name", ""))
+            if name not in known:
+                yield (*place, "args", index), f"no template here declares the arg {name!r}, so that Argo drops it{nearest(name, known)}"
+
+
+@rule("swapped-sides", Severity.ERROR, Kind.ROLLOUT)
+def swapped_sides(document: Document, _: Context) -> Hits:
+    """The baseline is the stable hash and the canary the latest one."""
+    for place, name, arg in _hashes(document):
+        source = mapping(arg.get("valueFrom")).get("podTemplateHashValue")
+        if source is not None and source != _HASHES[ALIASES.get(name, name)]:
+            yield (
+                place,
+                f"{name} gets the hash {source}: a canary that is worse would look better; it is {_HASHES[ALIASES.get(name, name)]}",
+            )
+
+
+@rule("fixed-hash", Severity.ERROR, Kind.ROLLOUT)
+def fixed_hash(document: Document, _: Context) -> Hits:
+    """A hash that is written down is that of one rollout for ever."""
+    for place, name, arg in _hashes(document):
+        value = arg.get("value")
+        if isinstance(value, str) and value and "{{" not in value and _HASH.fullmatch(value):
+            wanted = _HASHES[ALIASES.get(name, name)]
+            yield place, f"{name} is {value} in every rollout; write valueFrom: {{podTemplateHashValue: {wanted}}}"
+
+
+def _hashes(document: Document) -> Iterator[tuple[Place, str, Mapping[str, Any]]]:
+    """Each arg that picks a side."""
+    for place, analysis in blocks(document):
+        for index, arg in items(analysis.get("args")):
+            name = str(arg.get("name", ""))
+            if ALIASES.get(name, name) in _HASHES:
+                yield (*place, "args", index), name, arg
+
+
+RULES = (background_only, template_missing, template_args, arg_unknown, swapped_sides, fixed_hash)

@@ -16,6 +16,8 @@ ERROR_PAUSE = 10
 
 ERRORS_BY_DEFAULT = 4
 
+_GO_DURATION = re.compile(r"[-+]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+)")
+
 
 @rule("never-fails", Severity.ERROR, Kind.TEMPLATE)
 def never_fails(document: Document, _: Context) -> Hits:
@@ -111,6 +113,38 @@ def dry_run_name(document: Document, _: Context) -> Hits:
             yield ("spec", "dryRun", index, "metricName"), f"no metric is called {pattern!r}: Argo refuses the whole analysis"
 
 
+@rule("refused-metric", Severity.ERROR, Kind.TEMPLATE)
+def refused_metric(document: Document, _: Context) -> Hits:
+    """Argo refuses the analysis for a limit, a duration or a name."""
+    names: set[str] = set()
+    for place, metric in metrics(document):
+        name = str(metric.get("name", ""))
+        if name in names:
+            yield (*place, "name"), f"two metrics are called {name!r}: Argo refuses the whole analysis"
+        names.add(name)
+        for key in ("interval", "initialDelay"):
+            text = metric.get(key)
+            if text is not None and "{{" not in str(text) and not _GO_DURATION.fullmatch(str(text)):
+                yield (*place, key), f"{text!r} is no duration of Go's: write 90s, 5m or 36h; a day is 24h"
+        yield from _refused_limits(place, metric)
+
+
+def _refused_limits(place: Place, metric: Mapping[str, Any]) -> Hits:
+    # As ValidateMetric in utils/analysis/factory.go; what it says of interval and inconclusiveLimit other rules say.
+    count = whole(metric.get("count", 0))
+    fails, passes = whole(metric.get("failureLimit", 0)), whole(metric.get("consecutiveSuccessLimit", 0))
+    for key, least in (("failureLimit", -1), ("consecutiveSuccessLimit", 0), ("inconclusiveLimit", 0), ("consecutiveErrorLimit", 0)):
+        limit = whole(metric.get(key, 0))
+        if limit is not None and limit < least:
+            yield (*place, key), f"{limit} is less than {least}: Argo refuses it"
+    if fails is None or passes is None or count is None:
+        return
+    if fails == -1 and passes == 0:
+        yield (*place, "failureLimit"), "-1 switches failing off, and without a consecutiveSuccessLimit nothing is left that decides"
+    elif 0 < count < max(fails, 0) + passes:
+        yield (*place, "count"), f"{count} is less than failureLimit and consecutiveSuccessLimit together ({max(fails, 0)} + {passes})"
+
+
 def _count(metric: Mapping[str, Any]) -> int | None:
     """How often is measured: None without end, or where an arg says it."""
     if "count" in metric:
@@ -132,4 +166,14 @@ def _of_the_judge(document: Document) -> Iterator[tuple[Place, Mapping[str, Any]
             yield place, metric
 
 
-RULES = (never_fails, passes_on_nothing, interval_missing, few_errors_abort, first_inconclusive, looks, kayenta_window, dry_run_name)
+RULES = (
+    never_fails,
+    passes_on_nothing,
+    interval_missing,
+    few_errors_abort,
+    first_inconclusive,
+    looks,
+    kayenta_window,
+    dry_run_name,
+    refused_metric,
+)

@@ -1,0 +1,35 @@
+"""``judge token``: make a bearer token, and the entry of the tokens file that knows it."""
+
+from __future__ import annotations
+
+import click
+
+RIGHTS = ("ask", "read", "label", "kayenta")
+"""As in `judge.access`, which takes longer to load than `judge --help` may last."""
+
+
+@click.command("token")
+@click.argument("name")
+@click.option("--may", multiple=True, type=click.Choice(RIGHTS), help="A right; may be repeated.  [default: ask, read]")
+@click.option("--config", "configs", multiple=True, metavar="PATTERN", help="A config, or a pattern; may be repeated.  [default: all]")
+@click.option("--namespace", "namespaces", multiple=True, help="A namespace; may be repeated.  [default: any]")
+def token_command(name: str, may: tuple[str, ...], configs: tuple[str, ...], namespaces: tuple[str, ...]) -> None:
+    """Make a token for NAME.
+
+    The token itself goes to standard error and is kept nowhere; the entry for the tokens file, which holds
+    only its hash, goes to standard output.
+    """
+    import json
+    import secrets
+
+    from judge.access import digest_of
+
+    token = f"judge_{secrets.token_urlsafe(32)}"
+    entry = {"name": name, "sha256": digest_of(token), "may": list(may) if may else ["ask", "read"]}
+    if configs:
+        entry["configs"] = list(configs)
+    if namespaces:
+        entry["namespaces"] = list(namespaces)
+    click.echo(f"the token, shown only now: {token}", err=True)
+    # A JSON object is YAML too, and needs no escaping of ours.
+    click.echo(f"- {json.dumps(entry, ensure_ascii=False)}")
