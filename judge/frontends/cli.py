@@ -16,7 +16,7 @@ from judge.frontends.tokens import token_command
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FORMATS = ("text", "json", "jsonl", "markdown")
+FORMATS = ("text", "json", "jsonl", "markdown", "junit")
 EXIT_STATUS = """\b
 Exit status: 0 pass; 1 fail; 2 wrong usage, config or dump; 3 marginal or
 inconclusive; 4 the source or the archive is in trouble."""

@@ -21,6 +21,10 @@ def show(record: Mapping[str, Any], form: str) -> str:
         from judge.reports.markdown import verdict_markdown
 
         return verdict_markdown(record)
+    if form == "junit":
+        from judge.reports.junit import document
+
+        return document(record)
     if form == "json":
         return dumps({**answer(record, detail="full"), "request": record["request"]}, indent=2)
     if form == "jsonl":

@@ -19,6 +19,7 @@ from judge.core.config import CanaryConfig, LooksConfig, ScoreThresholds
 from judge.core.model import Window
 from judge.errors import ConfigError, DumpError, Fault, nearest
 from judge.frontends.printing import STATUS, line, show, worst
+from judge.reports import junit
 from judge.service import write_record
 from judge.settings import DEFAULT_CONFIG_DIR
 from judge.sources.dump import Dump
@@ -57,6 +58,8 @@ def score_dumps(paths: Sequence[Path], *, config_path: Path | None, judge_name: 
         return compare_judges(paths, judges, config=config, form=form)
     statuses: set[int] = set()
     count = 0
+    if form == "junit":
+        click.echo(junit.OPEN)
     progress = sys.stderr.isatty() and not sys.stdout.isatty()
     parts = (raw for path in paths for raw in split(path))
     for count, done in enumerate(_score_all(parts, config, judge_name, form, jobs), start=1):
@@ -69,6 +72,8 @@ def score_dumps(paths: Sequence[Path], *, config_path: Path | None, judge_name: 
             click.echo(f"\r{count} canaries judged", nl=False, err=True)
     if progress:
         click.echo(f"\r{count} canaries judged", err=True)
+    if form == "junit":
+        click.echo(junit.CLOSE)
     return worst(statuses)
 
 
@@ -105,13 +110,18 @@ def score_one(part: RawCanary | DumpError | str, config: CanaryConfig | None, ju
             made = score_canary(parse(part), config, judge_name)
         except (DumpError, ConfigError) as error:
             return _broken(str(error), form, part.fallback_id)
-        text = write_json(line(made)) if form == "jsonl" else show(made, form)
-        return Scored(status=STATUS[made["verdict"]["verdict"]], text=text if form in {"jsonl", "json"} else f"{made['id']}\n{text}\n")
+        text = {"jsonl": lambda: write_json(line(made)), "junit": lambda: junit.suite(made)}.get(form, lambda: show(made, form))()
+        bare = form in {"jsonl", "json", "junit"}
+        return Scored(status=STATUS[made["verdict"]["verdict"]], text=text if bare else f"{made['id']}\n{text}\n")
     return _broken(str(part), form, "")
 
 
 def _broken(fault: str, form: str, id: str) -> Scored:
-    text = write_json({"id": id, "verdict": "error", "pass": False, "fail": False, "code": 4, "reason": fault}) if form == "jsonl" else ""
+    text = ""
+    if form == "jsonl":
+        text = write_json({"id": id, "verdict": "error", "pass": False, "fail": False, "code": 4, "reason": fault})
+    elif form == "junit":
+        text = junit.broken(id, fault)
     return Scored(status=2, text=text, fault=fault)
 
 
