@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.py"))
-SECONDS = 30
+SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +81,23 @@ def test_the_first_notebook_tells_how_long_to_watch_and_that_too_short_is_no_pas
     assert "latency-p99 +20%: " in shown
     assert "after 3 minutes: inconclusive: " in shown
     assert "after 30 minutes: pass: " in shown
+
+
+def test_the_review_shows_the_look_that_failed_and_that_nothing_changed_since(executed):
+    notebook = executed(FOLDER / "review_a_past_canary.py")
+    shown = words(notebook)
+
+    assert "was first failed at look 5 of 20:\ncritical error-ratio: " in shown
+    assert "\n0 differences" in f"\n{shown}"
+    assert "16 of 20 verdicts would have been others" in shown
+    assert 'canary: sum(increase(http_requests_total{service="shop"' in shown
+    assert len(pictures(notebook)) == 2
+
+
+def test_the_choice_of_thresholds_counts_both_kinds_of_mistake(executed):
+    notebook = executed(FOLDER / "choose_thresholds.py")
+    shown = words(notebook)
+
+    assert "false_alarms" in shown
+    assert "counted on: tolerance 5 %: 3 of 62 healthy stopped, 0 of 13 bad passed" in shown
+    assert len(pictures(notebook)) == 1

@@ -30,9 +30,9 @@ from judge.wire.strict import dumps
 
 def judge_live(asked: dict[str, Any], *, archive_url: str, form: str) -> int:
     """Judge, print and keep; return the exit status."""
-    settings = _settings(asked.pop("url"))
+    settings = settings_for(asked.pop("url"))
     now = time.time()
-    analysis = _analyse(asked, settings, now)
+    analysis = analyse(asked, settings, now)
     record = write_record(analysis, id=new_id(now), asked_at=now)
     click.echo(show(record, form))
     try:
@@ -46,9 +46,9 @@ def judge_live(asked: dict[str, Any], *, archive_url: str, form: str) -> int:
 
 def save_live(asked: dict[str, Any], *, output: Path, append: bool) -> int:
     """Fetch and save; return the exit status, that of the file and not of the canary."""
-    settings = _settings(asked.pop("url"))
+    settings = settings_for(asked.pop("url"))
     now = time.time()
-    analysis = _analyse(asked, settings, now)
+    analysis = analyse(asked, settings, now)
     if source_failed(analysis):
         raise SourceUnreachable(f"nothing was saved: {analysis.verdict.reason}")
     if not analysis.pairs:
@@ -75,18 +75,27 @@ def save_live(asked: dict[str, Any], *, output: Path, append: bool) -> int:
     return 0
 
 
-def _settings(url: str) -> Settings:
+def settings_for(url: str) -> Settings:
+    """Read the settings, with this address for the source named default where one is given."""
     environ = dict(os.environ)
     if url:
         environ["JUDGE_PROMETHEUS_URL"] = url
     return load_settings(environ)
 
 
-def _analyse(asked: dict[str, Any], settings: Settings, now: float) -> Analysis:
+def analyse(asked: dict[str, Any], settings: Settings, now: float) -> Analysis:
+    """Judge one live question; `args` is a mapping, or ``NAME=VALUE`` pairs as the command line gives them.
+
+    Raises
+    ------
+    RequestError, ConfigError
+        Where the question, the config or the settings are wrong.
+    """
     deadline = asked.pop("deadline")
     config = find_config(asked.pop("config"), settings)
     given = {key: value for key, value in asked.items() if key != "args" and value}
-    request, config = parse_request({**given, "config": config.name, "args": given_args(asked["args"])}, {config.name: config}, now=now)
+    args = asked["args"] if isinstance(asked["args"], Mapping) else given_args(asked["args"])
+    request, config = parse_request({**given, "config": config.name, "args": args}, {config.name: config}, now=now)
     if config.source not in settings.sources:
         hint = "give --prometheus or set JUDGE_PROMETHEUS_URL" if config.source == "default" else "it is not in server.yaml"
         raise ConfigError([Fault(path="source", message=f"there is no source {config.source!r}: {hint}", allowed=tuple(settings.sources))])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gzip
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,8 +14,11 @@ import pytest
 from pandas.api import types
 
 import judge
+from judge.archive import open_archive
+from judge.archive.nouns import Label
 from judge.core.config import Limit, MetricConfig
 from judge.core.statistics.ranks import mann_whitney
+from judge.errors import ArchiveError, ConfigError, RequestError
 from judge.frontends import notebook
 from tests.frontends.conftest import DEMO
 
@@ -233,3 +239,164 @@ def test_a_larger_shift_needs_fewer_samples_but_never_fewer_than_the_test():
 def test_numbers_without_a_meaning_are_refused(shift, options):
     with pytest.raises(ValueError, match="need difference > 0 and alpha and power between 0 and 1"):
         notebook.samples_needed(shift, **options)
+
+
+# The past
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    return notebook.rehearse(tmp_path_factory.mktemp("rehearsal"), looks=10)
+
+
+@pytest.fixture(scope="module")
+def looks(archive):
+    canary = notebook.history(archive, verdict="fail")["canary"].iloc[0]
+    return notebook.looks(canary, archive)
+
+
+def test_a_history_is_one_row_a_verdict_with_typed_columns(archive):
+    frame = notebook.history(archive)
+
+    assert len(frame) == 20
+    assert str(frame["asked_at"].dtype) == "datetime64[ns, UTC]"
+    assert frame["asked_at"].is_monotonic_decreasing
+    assert frame["asked_at"].max() == pd.Timestamp("2025-11-20T09:00:00Z")
+    assert sorted(set(frame["verdict"])) == ["fail", "inconclusive", "pass"]
+    assert frame["look"].max() == 10
+    assert list(notebook.history(archive, verdict="error").columns) == list(frame.columns)
+
+
+def test_filters_are_those_of_the_command(archive):
+    assert set(notebook.history(archive, verdict="fail")["verdict"]) == {"fail"}
+    assert len(notebook.load(archive, verdict="pass", limit=2)) == 2
+    with pytest.raises(RequestError, match="unknown filter 'verdicts'"):
+        notebook.history(archive, verdicts="fail")
+    with pytest.raises(RequestError, match="unknown verdict 'failed'"):
+        notebook.load(archive, verdict="failed")
+    with pytest.raises(RequestError, match="unknown filter 'service'"):
+        notebook.looks("x", archive, service="shop")
+
+
+def test_an_archive_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ArchiveError, match=r"nowhere\.sqlite: there is no such file"):
+        notebook.history(f"sqlite:///{tmp_path / 'nowhere.sqlite'}")
+
+
+def test_looks_come_in_order_and_show_how_evidence_grows(looks):
+    found = notebook.evidence(looks)
+    latency = found[found["metric"] == "latency-p99"]
+
+    assert latency["look"].tolist() == list(range(1, 11))
+    assert latency["window_end"].is_monotonic_increasing
+    assert latency["n_canary"].is_monotonic_increasing
+    assert latency["classification"].tolist()[-1] == "high"
+    assert latency["level"].dropna().is_monotonic_increasing
+    decided = latency[latency["classification"] == "high"]
+    assert (decided["p"] <= decided["level"]).all()
+    assert decided["wait_s"].isna().all()
+    assert (latency["tolerance_percent"] == 5).all()
+    assert kinds(found[["metric", "change", "look"]]) == {"metric": "text", "change": "number", "look": "whole"}
+
+
+def test_an_undecided_metric_says_how_long_it_takes(looks):
+    found = notebook.evidence(looks)
+    waits = found[(found["classification"] == "undecided") & found["wait_s"].notna()]
+
+    assert not waits.empty
+    assert (waits["wait_s"] > 0).all()
+
+
+def test_judged_again_by_nothing_else_nothing_changes(looks):
+    assert notebook.changes(looks, notebook.rejudge(looks)).empty
+    assert notebook.changes(looks, notebook.rejudge(looks, jobs=2)).empty
+
+
+def test_other_settings_change_verdicts_and_the_reason_is_told(looks):
+    after = notebook.rejudge(looks, **{"metrics.error-ratio.critical": False, "tolerance": "90%", "notice": "95%"})
+    changed = notebook.changes(looks, after)
+
+    whole = changed[changed["metric"] == ""]
+    assert ("fail", "pass") in set(zip(whole["before"], whole["now"], strict=True))
+    one = changed[changed["metric"] == "latency-p99"].iloc[-1]
+    assert (one["classification_before"], one["classification_now"]) == ("high", "pass")
+    assert "a change of 95% is ruled out" in one["reason"]
+    assert looks[-1]["verdict"]["verdict"] == "fail"
+
+
+def test_another_judge_is_asked(records):
+    assert {record["verdict"]["judge"] for record in notebook.rejudge(records, judge="kayenta")} == {"kayenta"}
+
+
+def test_a_wrong_setting_is_named(looks):
+    with pytest.raises(ConfigError, match="tolerence: is no key of a config"):
+        notebook.rejudge(looks[:1], tolerence="5%")
+
+
+def test_labels_tell_the_truth_about_canaries(tmp_path):
+    url = notebook.rehearse(tmp_path, looks=4)
+    history = notebook.history(url)
+    ids = {verdict: history[history["verdict"] == verdict]["id"].iloc[0] for verdict in ("pass", "fail", "inconclusive")}
+    kept = open_archive(url)
+    for verdict, label in (("pass", "wrong"), ("fail", "wrong"), ("inconclusive", "right")):
+        kept.label(ids[verdict], Label(label=label, by="ann", at=0.0))
+    kept.close()
+
+    assert notebook.labelled(url).to_dict() == {ids["pass"]: "bad", ids["fail"]: "healthy"}
+
+
+# Thresholds
+
+
+def real(name):
+    path = Path(__file__).parents[1] / "data" / f"{name}.jsonl.gz"
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        told = [json.loads(line) for line in lines]
+    return notebook.score(path), {each["id"]: "bad" if each["label"] == "regression" else "healthy" for each in told}
+
+
+def test_a_sweep_counts_false_alarms_and_misses_at_every_pair_of_margins():
+    records, truth = real("delag")
+    frame = notebook.sweep(records, truth, tolerance=(5, 60), notice=(20, 80))
+
+    assert frame[["tolerance_percent", "notice_percent"]].to_numpy().tolist() == [[5, 20], [5, 80], [60, 80]]
+    assert (frame["healthy"] == 10).all()
+    assert (frame["bad"] == 10).all()
+    first, _, last = frame.to_dict("records")
+    assert (first["false_alarms"], first["missed"], first["caught"]) == (0, 0, 10)
+    assert first["missed_high_percent"] == pytest.approx(27.75, abs=0.01)
+    assert last["caught"] < 10
+    assert first["false_alarm_percent"] == 0
+
+
+def test_a_sweep_at_the_configs_own_margins_is_what_the_judge_said():
+    records, truth = real("nab")
+    (row,) = notebook.sweep(records, truth, tolerance=(5,), notice=(20,), jobs=2).to_dict("records")
+    said = {each["id"]: each["verdict"]["verdict"] for each in records}
+
+    assert row["false_alarms"] == sum(said[key] == "fail" for key, word in truth.items() if word == "healthy")
+    assert row["missed"] == sum(said[key] == "pass" for key, word in truth.items() if word == "bad")
+
+
+def test_margins_of_counts_are_not_swept(records):
+    """The bad canary's errors fail it whatever tolerance its latency gets."""
+    (row,) = notebook.sweep(records, {"shop-bad": "bad"}, tolerance=(500,), notice=(500,)).to_dict("records")
+
+    assert (row["caught"], row["healthy"]) == (1, 0)
+    assert math.isnan(row["false_alarm_percent"])
+
+
+def test_a_truth_is_one_of_two_words(records):
+    with pytest.raises(ValueError, match="no record's truth is known"):
+        notebook.sweep(records, {})
+    with pytest.raises(ValueError, match="healthy or bad, found regression"):
+        notebook.sweep(records, {"shop-bad": "regression"})
+
+
+def test_pictures_of_looks_and_sweeps_are_drawn(looks):
+    records, truth = real("delag")
+    figures = [notebook.plot_looks(looks, "latency-p99"), notebook.plot_sweep(notebook.sweep(records[:4], truth, tolerance=(5,)))]
+
+    assert all(figure._repr_png_().startswith(b"\x89PNG") for figure in figures)
+    with pytest.raises(KeyError, match="no metric 'latency'; there are error-ratio"):
+        notebook.plot_looks(looks, "latency")

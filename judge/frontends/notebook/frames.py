@@ -1,21 +1,21 @@
-"""Frames and pictures for notebooks: ``import judge; judge.notebook.score("dump.jsonl")``.
-
-Frames have typed columns, also where they have no row; pictures need matplotlib.
-"""
+"""Records of verdicts as pandas frames, with typed columns also where they have no row."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from judge.core.config import CanaryConfig
+from judge.frontends.adopting import config_document
 from judge.frontends.scoring import score_canary
+from judge.sources.dump import Dump
 from judge.sources.dumps import load_dump
+from judge.wire.config import parse_config
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 Record = Mapping[str, Any]
 
@@ -57,7 +57,14 @@ def score(path: str | Path, config: CanaryConfig | None = None) -> list[Record]:
     DumpError, ConfigError
         Where the dump or its config is wrong.
     """
-    return [score_canary(dump, config) for dump in load_dump(path)]
+    return [score_canary(dump, config if config is not None else _own_config(dump)) for dump in load_dump(path)]
+
+
+def _own_config(dump: Dump) -> CanaryConfig | None:
+    """What a dump without a config says of its metrics, as a whole config: so its record can be judged again."""
+    if dump.config is not None:
+        return None
+    return parse_config(config_document(dump), where=f"{dump.id}: what it says of its metrics")
 
 
 def verdicts(records: Sequence[Record]) -> pd.DataFrame:
@@ -82,7 +89,7 @@ def verdicts(records: Sequence[Record]) -> pd.DataFrame:
                 "reason": record["verdict"]["reason"],
             }
         )
-    return _frame(rows, _VERDICT_COLUMNS)
+    return frame_of(rows, _VERDICT_COLUMNS)
 
 
 def metrics(record: Record) -> pd.DataFrame:
@@ -96,18 +103,18 @@ def metrics(record: Record) -> pd.DataFrame:
     rows = []
     for result in record["verdict"]["results"]:
         found = {} if result["comparison"] is None else result["comparison"]
-        rows.append({**found, **result, "metric": _title(result["name"], result["labels"])})
-    return _frame(rows, _METRIC_COLUMNS)
+        rows.append({**found, **result, "metric": title_of(result["name"], result["labels"])})
+    return frame_of(rows, _METRIC_COLUMNS)
 
 
-def _frame(rows: Sequence[Record], columns: Mapping[str, str]) -> pd.DataFrame:
+def frame_of(rows: Sequence[Record], columns: Mapping[str, str]) -> pd.DataFrame:
     """Keep these columns, with these types even where there is no row."""
     import pandas as pd
 
     return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=kind) for name, kind in columns.items()})
 
 
-def _title(name: str, labels: Mapping[str, str]) -> str:
+def title_of(name: str, labels: Mapping[str, str]) -> str:
     """Name a series as `MetricResult.title` does."""
     inner = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
     return f"{name}{{{inner}}}" if inner else name
@@ -133,7 +140,7 @@ def samples(record: Record, metric: str) -> pd.DataFrame:
     """
     import pandas as pd
 
-    found = _one(record["samples"], metric, "metric")
+    found = one_of(record["samples"], metric, "metric")
     columns = {key: _series(found[key]) for key in ("baseline", "canary", "baseline_total", "canary_total") if found[key] is not None}
     frame = pd.DataFrame(columns)
     if "baseline_total" in columns:
@@ -144,9 +151,9 @@ def samples(record: Record, metric: str) -> pd.DataFrame:
     return frame
 
 
-def _one(parts: Sequence[Record], metric: str, key: str) -> Record:
+def one_of(parts: Sequence[Record], metric: str, key: str) -> Record:
     """Find the part of this title, or of this name where only one has it."""
-    titles = {_title(part[key], part["labels"]): part for part in parts}
+    titles = {title_of(part[key], part["labels"]): part for part in parts}
     named = [part for part in parts if part[key] == metric]
     if metric in titles:
         return titles[metric]
@@ -165,85 +172,57 @@ def _series(fields: Mapping[str, Any]) -> pd.Series[float]:
     return pd.Series(values, index=pd.to_datetime(fields["t"], unit="s", utc=True), dtype="float64")
 
 
-def plot(record: Record, metric: str) -> Figure:
-    """Draw both sides of one metric over time, and how their values are distributed.
+_EVIDENCE_COLUMNS = {
+    **dict.fromkeys(("id", "metric", "classification", "test"), "str"),
+    **dict.fromkeys(("look", "looks"), "int64"),
+    "window_end": "datetime64[ns, UTC]",
+    **dict.fromkeys(("change", "change_low", "change_high", "tolerance_percent", "notice_percent", "p", "level"), "float64"),
+    **dict.fromkeys(("n_canary",), "int64"),
+    "n_effective": "Int64",
+    "wait_s": "float64",
+}
 
-    The figure shows itself as the last value of a notebook's cell; elsewhere save it with ``savefig``.
 
-    Raises
-    ------
-    KeyError
-        Where the record has no such metric; names those it has.
+def evidence(records: Sequence[Record]) -> pd.DataFrame:
+    """One row a metric and look: how the evidence grew over the looks at one canary.
+
+    Columns: ``id, look`` of how many ``looks``, ``window_end`` (UTC), ``metric, classification``, the ``test`` that decided
+    with its one-sided ``p`` and the ``level`` that it needed at this look; ``change`` with its interval as fractions of the
+    baseline, the relative ``tolerance_percent`` and ``notice_percent``; ``n_canary`` samples, worth ``n_effective``
+    independent ones; ``wait_s``, the seconds that an undecided metric still takes at the present rate (NaN where it is
+    decided or waiting does not help).
     """
-    import io
+    import pandas as pd
 
-    import numpy as np
-    from matplotlib.figure import Figure
+    rows = []
+    for record in records:
+        window = record["window"]
+        whole = {
+            "id": record["id"],
+            "look": window["look"],
+            "looks": window["of"],
+            "window_end": pd.Timestamp(window["end"], unit="s", tz="UTC"),
+        }
+        for result in record["verdict"]["results"]:
+            found = result["comparison"] or {}
+            decision, wait = result.get("decision") or {}, result.get("wait") or {}
+            rows.append(
+                {
+                    **whole,
+                    **found,
+                    **decision,
+                    **result,
+                    "look": window["look"],
+                    "metric": title_of(result["name"], result["labels"]),
+                    "tolerance_percent": _relative(result["tolerance"]),
+                    "notice_percent": _relative(result["notice"]),
+                    "wait_s": wait.get("seconds"),
+                }
+            )
+    return frame_of(rows, _EVIDENCE_COLUMNS)
 
-    class Picture(Figure):
-        """A figure that needs no plotting back end to be shown."""
 
-        def _repr_png_(self) -> bytes:
-            out = io.BytesIO()
-            self.savefig(out, format="png")
-            return out.getvalue()
-
-    # There is no place for an infinite value on an axis.
-    frame = samples(record, metric).replace([np.inf, -np.inf], np.nan)
-    result = _one(record["verdict"]["results"], metric, "name")
-    figure = Picture(figsize=(10, 3.5), layout="constrained")
-    over_time, spread = figure.subplots(1, 2, width_ratios=(3, 1), sharey=True)
-    sides = [side for side in ("baseline", "canary") if frame[side].notna().any()]
-    for side in sides:
-        over_time.plot(frame.index, frame[side], {"baseline": "--", "canary": "-"}[side], marker=".", label=side)
-    unit = f" ({result['unit']})" if result["unit"] else ""
-    over_time.set_ylabel(f"{metric}{unit}")
-    if sides:
-        over_time.legend()
-        spread.boxplot([frame[side].dropna() for side in sides], tick_labels=sides)
-    figure.suptitle(f"{result['classification']}: {result['reason']}", fontsize="small", wrap=True)
-    return figure
-
-
-def samples_needed(difference: float, *, alpha: float = 0.01, power: float = 0.9) -> int:
-    """How many independent samples a side a Mann-Whitney test needs to see a shift, for values like a normal sample.
-
-    Parameters
-    ----------
-    difference : float
-        Shift in standard deviations of the metric, positive.
-    alpha : float
-        One-sided level.
-    power : float
-        Chance of seeing it.
-
-    Returns
-    -------
-    int
-        Samples on each side.
-
-    Raises
-    ------
-    ValueError
-        Where `difference` is not positive, or `alpha` or `power` not between 0 and 1.
-
-    Examples
-    --------
-    >>> samples_needed(1.0) < samples_needed(0.5)
-    True
-    """
-    import math
-
-    import numpy as np
-    from scipy.special import ndtri
-    from statsmodels.stats.nonparametric import samplesize_rank_compare_onetail
-
-    from judge.core.statistics.ranks import min_samples
-
-    if not difference > 0 or not 0 < alpha < 1 or not 0 < power < 1:
-        msg = f"need difference > 0 and alpha and power between 0 and 1, got {difference}, {alpha} and {power}"
-        raise ValueError(msg)
-    normal = ndtri((np.arange(2000) + 0.5) / 2000)
-    found = samplesize_rank_compare_onetail(normal + difference, normal, alpha=alpha, power=power, nobs_ratio=1.0, alternative="larger")
-    # However large the shift: with fewer samples no outcome at all is below the level.
-    return max(math.ceil(float(found.nobs_ref)), min_samples(alpha))
+def _relative(margin: str) -> float | None:
+    """The relative part of a margin as a result writes it (``25% and 0.1 pp``), in per cent."""
+    found = re.match(r"(\d+(?:\.\d+)?)%", margin)
+    return float(found.group(1)) if found else None
