@@ -6,6 +6,7 @@ import copy
 import gzip
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,13 @@ def kinds(frame):
     """Text, truth, whole or number, for each column."""
     checks = {"truth": types.is_bool_dtype, "whole": types.is_integer_dtype, "number": types.is_float_dtype, "text": types.is_string_dtype}
     return {name: next(kind for kind, check in checks.items() if check(dtype)) for name, dtype in frame.dtypes.items()}
+
+
+def test_the_page_names_every_function_and_nothing_else():
+    page = (Path(__file__).parents[2] / "docs" / "notebooks.md").read_text(encoding="utf-8")
+    called = set(re.findall(r"`(\w+)\(", page))
+
+    assert called == set(notebook.__all__)
 
 
 def test_the_library_has_it_by_name():
