@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -64,10 +65,12 @@ def wait_until(done: Callable[[], object], what: str, *, seconds: float = START_
 
 
 @contextmanager
-def process(command: Sequence[str], log: Path, *, ready: Callable[[], object]) -> Iterator[subprocess.Popen[bytes]]:
+def process(
+    command: Sequence[str], log: Path, *, ready: Callable[[], object], environ: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the block ends; its log is printed when something goes wrong."""
     with log.open("wb") as out:
-        running = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=log.parent)
+        running = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=log.parent, start_new_session=True, env=environ)
 
     def up() -> object:
         if running.poll() is not None:
@@ -81,8 +84,9 @@ def process(command: Sequence[str], log: Path, *, ready: Callable[[], object]) -
         print(f"--- {log} ---\n{log.read_text(errors='replace')[-5000:]}")
         raise
     finally:
-        # Its directory is thrown away: nothing has to be written in order.
-        running.kill()
+        # Its directory is thrown away: nothing has to be written in order. Its children go with it, and their ports are free.
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
         running.wait()
 
 
@@ -95,13 +99,16 @@ def prometheus(
     scrape_interval: str = "1s",
     path: str = "",
     flags: Sequence[str] = (),
+    program: Path | None = None,
+    port: int | None = None,
 ) -> Iterator[str]:
     """A Prometheus with a backfilled past and live targets; answers its address.
 
     `blocks` is OpenMetrics text, `scrape` lists (job, ``host:port``, labels),
-    `path` is a prefix of the address (``/prom``).
+    `path` is a prefix of the address (``/prom``), `program` another server than
+    the one that is installed, `port` one that has to be the same again.
     """
-    program = require("prometheus", "prometheus")
+    server = require("prometheus", "prometheus") if program is None else str(program)
     directory.mkdir(parents=True, exist_ok=True)
     data = directory / "data"
     if blocks is not None:
@@ -115,10 +122,10 @@ def prometheus(
     ]
     config = directory / "prometheus.yml"
     config.write_text(json.dumps({"global": {"scrape_interval": scrape_interval}, "scrape_configs": jobs}))
-    port = free_port()
+    port = free_port() if port is None else port
     url = f"http://127.0.0.1:{port}{path}"
     command = [
-        program,
+        server,
         f"--config.file={config}",
         f"--storage.tsdb.path={data}",
         "--storage.tsdb.retention.time=100y",

@@ -42,8 +42,19 @@ def classify(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig, metho
         n_baseline=finding.n_baseline,
         n_canary=finding.n_canary,
         comparison=finding.comparison,
+        suspect=finding.classification is Classification.UNDECIDED and _suspect(finding.comparison, metric),
         warnings=(*pair.warnings, *finding.warnings),
     )
+
+
+def _suspect(found: Comparison | None, metric: MetricConfig) -> bool:
+    """Whether the change that was seen is larger than `notice` in a bad direction."""
+    if found is None:
+        return False
+    base = found.baseline_value if found.counts is None else min(found.baseline_value, 1 - found.baseline_value)
+    margin = metric.notice.amount(base)
+    rises, falls = metric.direction is not Direction.DECREASE, metric.direction is not Direction.INCREASE
+    return (rises and found.shift > margin) or (falls and -found.shift > margin)
 
 
 def blank_result(pair: SeriesPair, metric: MetricConfig) -> MetricResult:

@@ -216,7 +216,10 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricResult:
-    """One metric's classification, its numbers and one plain sentence."""
+    """One metric's classification, its numbers and one plain sentence.
+
+    `suspect` is an undecided metric that looks worse than what must not slip through.
+    """
 
     name: str
     classification: Classification
@@ -234,6 +237,7 @@ class MetricResult:
     comparison: Comparison | None = None
     decision: Decision | None = None
     wait: Wait | None = None
+    suspect: bool = False
     queries: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 

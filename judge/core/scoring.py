@@ -126,6 +126,9 @@ def _rule(
     decided = [r for r in results if r.classification is Classification.PASS or r.classification.regressed]
     passed = sum(r.classification is Classification.PASS for r in decided)
     if score >= config.score.passing:
+        doubt = _doubt(results, shares, config)
+        if doubt:
+            return Outcome.INCONCLUSIVE, score, doubt
         open_words = "" if passed == len(results) else f", {len(results) - passed} not passed"
         return Outcome.PASS, score, f"{passed} of {len(results)} metrics within what is accepted{open_words}; score {words.number(score)}"
     if score >= config.score.marginal and worst is not None:
@@ -139,6 +142,25 @@ def _rule(
         Outcome.INCONCLUSIVE,
         score,
         f"score {words.number(score)} of the decided metrics, {words.number(shares.open)}% of the weight is open",
+    )
+
+
+def _doubt(results: tuple[MetricResult, ...], shares: _Shares, config: CanaryConfig) -> str:
+    """Say which undecided metric looks too bad for a pass, or nothing.
+
+    Where the canary would not fail even if all of them had regressed, they may stay open.
+    """
+    suspects = [result for result in results if result.suspect]
+    if not suspects:
+        return ""
+    weight = sum(result.weight for result in suspects)
+    worst = 100 * shares.passed / (shares.passed + shares.regressed + weight)
+    if worst >= config.score.marginal:
+        return ""
+    first = max(suspects, key=lambda result: result.weight)
+    return (
+        f"{first.title} is not decided and looks worse than what must not slip through "
+        f"(score {words.number(round(worst, 2))} < {words.number(config.score.marginal)} if it is): {first.reason}"
     )
 
 

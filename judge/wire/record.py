@@ -114,6 +114,7 @@ def _result(result: MetricResult) -> dict[str, Any]:
         "warnings": list(result.warnings),
         "comparison": None if result.comparison is None else _comparison(result.comparison),
         "decision": None if result.decision is None else _plainly(asdict(result.decision)),
+        "suspect": result.suspect,
         "wait": None if result.wait is None else _plainly(asdict(result.wait)),
     }
 

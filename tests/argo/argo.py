@@ -1,4 +1,4 @@
-"""Argo's own code as a client: built from `client/` once, then driven line by line."""
+"""Argo's own code as a client: built from `client/` once for each version, then driven line by line."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 SOURCES = HERE / "client"
-OLDEST_GO = (1, 24)
+OLDEST_GO = (1, 26)
 STANDARD_PLACE = "/usr/local/go/bin/go"
 """Where Go's own archive is unpacked; not always on the PATH."""
 
 MODULE = "github.com/argoproj/argo-rollouts"
+QUICKLY = ("-gcflags=all=-N -l -dwarf=false", "-trimpath", "-buildvcs=false", "-p=2")
+"""Build flags of programs that live for a test: from nothing, Go takes a third less time for code that it need not make fast."""
+VERSIONS = {"released": (), "newest": ("-modfile=newest.mod", "-tags=newest")}
+"""What the client is built from: the release that the documentation speaks of, and the newest version (see `tests.argo.newest`)."""
 ROLLOUT = """
 apiVersion: argoproj.io/v1alpha1
 kind: Rollout
@@ -50,36 +54,38 @@ def require_go() -> str:
     told = subprocess.run([found, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
     version = tuple(int(part) for part in re.findall(r"\d+", told)[:2])
     if version < OLDEST_GO:
-        missing(f"{found} is too old ({told.strip()}): Argo Rollouts needs 1.24")
+        missing(f"{found} is too old ({told.strip()}): the newest Argo Rollouts needs {'.'.join(map(str, OLDEST_GO))}")
     return found
 
 
-def go(*arguments: str) -> str:
-    """Run the go command in the client's module; what it prints."""
+def go(*arguments: str, folder: Path = SOURCES) -> str:
+    """Run the go command in a module, the client's where no other is named; what it prints."""
     environ = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly", "GOWORK": "off", "CGO_ENABLED": "0"}
-    done = subprocess.run([require_go(), *arguments], cwd=SOURCES, env=environ, capture_output=True, text=True, check=False)
+    done = subprocess.run([require_go(), *arguments], cwd=folder, env=environ, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.fail(f"go {' '.join(arguments)}\n{done.stdout}{done.stderr}", pytrace=False)
     return done.stdout
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, version: str) -> Path:
     """Build the client; quick where Go has built it before."""
-    program = folder / "argo-client"
-    go("build", "-trimpath", "-buildvcs=false", "-p=2", "-ldflags=-s -w", "-o", str(program), ".")
+    program = folder / f"argo-client-{version}"
+    go("build", *VERSIONS[version], *QUICKLY, "-ldflags=-s -w", "-o", str(program), ".")
     return program
 
 
-def module_folder() -> Path:
-    """Where the sources of the Argo release are that the client is built from."""
-    return Path(go("list", "-m", "-f", "{{.Dir}}", MODULE).strip())
+def module_folder(version: str) -> Path:
+    """Where the sources of Argo are that the client is built from."""
+    [modfile] = VERSIONS[version][:1] or [""]
+    return Path(go("list", *filter(None, [modfile]), "-m", "-f", "{{.Dir}}", MODULE).strip())
 
 
 class Argo:
     """A running client."""
 
-    def __init__(self, running: subprocess.Popen[str]) -> None:
+    def __init__(self, running: subprocess.Popen[str], version: str) -> None:
         self._running = running
+        self.version = version
 
     def ask(self, do: str, **fields: Any) -> Any:
         """Send one command; answers what came back, an `error` included."""
@@ -99,6 +105,24 @@ class Argo:
         namespace come from the Rollout itself, where the template declares them.
         `patience` (seconds) replaces the 15 s that Argo waits for Kayenta.
         """
+        return self._told("measure", **self._run_of(template, args, stable, latest), patience=patience)
+
+    def begin(self, template: str, args: Mapping[str, str], *, stable: str, latest: str, at: float, refused: int = 0) -> dict[str, Any]:
+        """Begin an AnalysisRun at a time of the past (unix seconds), in the hands of Argo's own controller; answers how it stands.
+
+        The next `refused` changes of it are refused by the API server, once the judge has been asked.
+        """
+        return self._told("begin", **self._run_of(template, args, stable, latest), at=at, refused=refused)
+
+    def until(self, seconds: float = 0) -> dict[str, Any]:
+        """Let time go by: to so many seconds after the beginning, or until the run has ended; answers how it stands."""
+        return self._told("until", seconds=seconds)
+
+    def terminate(self) -> dict[str, Any]:
+        """End the run as a rollout does that is through with its steps; answers how it stands."""
+        return self._told("terminate")
+
+    def _run_of(self, template: str, args: Mapping[str, str], stable: str, latest: str) -> dict[str, Any]:
         declared = self.ask("json", yaml=template)["spec"]["args"]
         of_the_rollout = {
             "stable-hash": {"podTemplateHashValue": "Stable"},
@@ -109,18 +133,21 @@ class Argo:
         names = [arg["name"] for arg in declared]
         given = [{"name": name, "valueFrom": source} for name, source in of_the_rollout.items() if name in names and name not in args]
         given += [{"name": name, "value": value} for name, value in args.items()]
-        found = self.ask("measure", template=template, args=given, rollout=ROLLOUT, stable=stable, latest=latest, patience=patience)
+        return {"template": template, "args": given, "rollout": ROLLOUT, "stable": stable, "latest": latest}
+
+    def _told(self, do: str, **fields: Any) -> Any:
+        found = self.ask(do, **fields)
         if "error" in found:
             raise ValueError(found["error"])
         return found
 
 
 @contextmanager
-def running(program: Path) -> Iterator[Argo]:
+def running(program: Path, version: str) -> Iterator[Argo]:
     """Run the client until the block ends."""
     with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield Argo(process)
+            yield Argo(process, version)
         finally:
             assert process.stdin is not None
             process.stdin.close()

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.argo.conftest import ROOT
+from tests.argo.conftest import RELEASED_ALONE, ROOT
 from tests.integration.service import serving
 from tests.servers import free_port, loopback
 
@@ -47,6 +47,7 @@ def test_a_config_that_is_not_there_is_named(measure, judge_url):
     assert measure(judge_url, config="other") == ("Error", "", "Canary config not found")
 
 
+@RELEASED_ALONE
 def test_a_prometheus_that_is_away_is_an_error_and_no_score(measure, configs, tmp_path):
     with serving(tmp_path / "judge", prometheus=f"http://127.0.0.1:{free_port()}", configs=configs) as url:
         assert measure(url) == ("Error", "", "Missing Score")

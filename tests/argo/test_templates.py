@@ -17,7 +17,7 @@ import pytest
 from judge.wire.config import load_configs
 from judge.wire.request import parse_request
 from tests.argo.argo import ROLLOUT, module_folder
-from tests.argo.conftest import GUIDE, ROOT
+from tests.argo.conftest import GUIDE, RELEASED_ALONE, ROOT
 from tests.servers import free_port
 
 pytestmark = pytest.mark.integration
@@ -61,7 +61,7 @@ def closed(schema: Any) -> Any:
 @pytest.fixture(scope="module")
 def validator(argo):
     """Checks a manifest against the schema that comes with the release."""
-    folder = module_folder() / "manifests" / "crds"
+    folder = module_folder(argo.version) / "manifests" / "crds"
     known = {}
 
     def check(manifest):
@@ -186,6 +186,7 @@ def test_no_accident_promotes(resolved, name):
         assert metric.get("failureLimit", 0) < count
 
 
+@RELEASED_ALONE
 @pytest.mark.parametrize(
     ("scenario", "status"),
     [pytest.param("healthy", 0, id="pass"), pytest.param("errors", 1, id="fail"), pytest.param("quiet", 3, id="inconclusive")],
@@ -194,6 +195,7 @@ def test_the_jobs_command_ends_as_the_verdict_says(resolved, shops, shops_promet
     assert run_job(resolved, shops[scenario], shops_prometheus, configs) == status
 
 
+@RELEASED_ALONE
 def test_the_jobs_command_fails_where_prometheus_is_away(resolved, shops, configs):
     assert run_job(resolved, shops["healthy"], f"http://127.0.0.1:{free_port()}", configs) == 4
 

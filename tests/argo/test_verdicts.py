@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.argo.conftest import ROOT
+from tests.argo.argo import running
+from tests.argo.conftest import RELEASED_ALONE, ROOT
 from tests.integration.service import serving
 from tests.servers import free_port, loopback
 
@@ -89,15 +91,23 @@ def test_no_judge_is_an_error(of_the_judge, name):
     assert all("connection refused" in measured["message"] for measured in found)
 
 
-@pytest.mark.parametrize("name", WEB)
-def test_a_judge_that_is_too_slow_is_an_error(of_the_judge, name):
-    with loopback(lambda asked: (time.sleep(1.3), asked.say_json({"verdict": "pass"}))) as slow:
-        found = of_the_judge(hurried(text_of(name)), slow.url)
+def test_a_judge_that_is_too_slow_is_an_error(argo, argo_programs, shops):
+    def measured(name):
+        with running(argo_programs[argo.version], argo.version) as client:
+            hashes = {"stable": shops["healthy"].baseline.hash, "latest": shops["healthy"].canary.hash}
+            return client.measure(hurried(text_of(name)), {"judge": slow.url, "config": "http-service", "service": "healthy"}, **hashes)
 
-    assert phases(found) == {"Error"}
-    assert all("Client.Timeout exceeded" in measured["message"] for measured in found)
+    # All at once: each takes the second that it waits.
+    with loopback(lambda asked: (time.sleep(1.3), asked.say_json({"verdict": "pass"}))) as slow, ThreadPoolExecutor() as pool:
+        found = dict(zip(WEB, pool.map(measured, WEB), strict=True))
+
+    for each in found.values():
+        asked = [one for one in each if not one.get("skipped")]
+        assert phases(asked) == {"Error"}
+        assert all("Client.Timeout exceeded" in one["message"] for one in asked)
 
 
+@RELEASED_ALONE
 def test_a_judge_that_takes_its_time_is_waited_for(of_the_judge):
     with loopback(lambda asked: (time.sleep(1.3), asked.say_json({"verdict": "pass"}))) as slow:
         found = of_the_judge(text_of("judge-gate"), slow.url)
@@ -114,6 +124,7 @@ def test_503_is_an_error_whatever_its_body_says(of_the_judge, name):
     assert {measured["message"] for measured in found} == {"received non 2xx response code: 503"}
 
 
+@RELEASED_ALONE
 def test_503_of_the_judge_itself_is_an_error(of_the_judge, configs, tmp_path):
     with serving(tmp_path / "judge", prometheus=f"http://127.0.0.1:{free_port()}", configs=configs) as url:
         asked_for_503 = of_the_judge(text_of("judge-gate"), url, config="says-503")

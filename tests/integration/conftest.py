@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.history import Rollout, openmetrics, rollouts
+from tests.integration import prometheus3
 from tests.servers import prometheus, victoria_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
@@ -32,10 +34,18 @@ def history_text(history: dict[str, Rollout]) -> str:
     return openmetrics((side for each in history.values() for side in (each.baseline, each.canary)), seed=7)
 
 
+@pytest.fixture(scope="session", params=["prometheus 2", "prometheus 3"])
+def prometheus_program(request: pytest.FixtureRequest) -> Path | None:
+    """A real Prometheus: the one that is installed, and one of the next generation, which is built once."""
+    if request.param == "prometheus 2":
+        return None
+    return prometheus3.build(request.config.cache.mkdir("prometheus-3"))
+
+
 @pytest.fixture(scope="session")
-def prometheus_url(history_text: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def prometheus_url(history_text: str, prometheus_program: Path | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Prometheus that holds the histories."""
-    with prometheus(tmp_path_factory.mktemp("prometheus"), blocks=history_text) as url:
+    with prometheus(tmp_path_factory.mktemp("prometheus"), blocks=history_text, program=prometheus_program) as url:
         yield url
 
 

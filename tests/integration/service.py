@@ -23,10 +23,10 @@ TIMEOUT = 10.0
 
 
 @contextmanager
-def serving(directory: Path, *, prometheus: str, configs: Path, **environ: str) -> Iterator[str]:
+def serving(directory: Path, *, prometheus: str, configs: Path, port: int | None = None, **environ: str) -> Iterator[str]:
     """Run the service against one Prometheus; answers its address."""
     directory.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = free_port() if port is None else port
     url = f"http://127.0.0.1:{port}"
     ours = {
         "JUDGE_PROMETHEUS_URL": prometheus,

@@ -26,6 +26,7 @@ _DOUBT = {0.5: 0.25, 0.75: 0.5}
 
 _RECENT = 0.5
 _RECENT_FEWEST = 30
+_SUSPECT_FEWEST = 16
 _STEADY = 0.2
 
 
@@ -51,7 +52,8 @@ class Assessment:
     `levels` are the one-sided levels of the tests at this look, `p` is of the one that
     decided. `estimate` is the shift on the scale of `scaled`, `recent` that of the later
     part that decided; for counts `ratio` and `recent_ratio` are in their place. `since` is the share of
-    the window after which a healed canary is well, or a late change begins.
+    the window after which a healed canary is well, or a late change begins. `suspect` is an undecided
+    metric of which a change of `notice` is nearly sure, or whose shape is too odd to pass.
     """
 
     classification: Classification = Classification.UNDECIDED
@@ -67,6 +69,7 @@ class Assessment:
     ranks: RankTest | None = None
     lacking: str = ""
     since: float = 0.0
+    suspect: bool = False
 
 
 def assess(evidence: Evidence, metric: MetricConfig, look: Look, budget: float, settings: SequentialSettings) -> Assessment:
@@ -152,6 +155,7 @@ class _Values:
         self, classification: Classification, ground: Ground, p: float, *, ranks: RankTest | None = None, since: float = 0.0
     ) -> Assessment:
         recent = next((late for begin, late in self.late if begin == since), None)
+        undecided = classification is Classification.UNDECIDED
         return Assessment(
             classification=classification,
             ground=ground,
@@ -163,7 +167,20 @@ class _Values:
             since=since,
             found=self.shapes,
             ranks=ranks,
+            suspect=undecided and (ground in {Ground.TAIL, Ground.SPREAD} or self._suspect()),
         )
+
+    def _suspect(self) -> bool:
+        """Whether a change as large as `notice` is nearly sure, over the whole window or a later part.
+
+        The later parts are asked earlier than for a regression: a pass can wait where a fail could not be undone.
+        """
+        late = [found for _, found in self.late]
+        if not late and "recent" in self.levels and len(self.evidence.canary) >= _SUSPECT_FEWEST:
+            parts = (late_shift(self.evidence, self.scaled, self.settings, since=since) for since in LATE)
+            late = [part for part in parts if part is not None]
+        nearly_sure = self.settings.suspect
+        return any(noticed(part, self.scaled, side) > nearly_sure for part in (self.whole, *late) for side in bad_sides(self.metric))
 
     def _shifts(self) -> list[tuple[float, float, Classification]]:
         """Every part of the window over which the level is beyond tolerance: what is before it, p and side."""
@@ -249,7 +266,16 @@ def _assess_counts(evidence: Evidence, metric: MetricConfig, levels: dict[str, f
         return replace(base, classification=Classification.PASS, p=p)
     if steady and recent is not None and _has_fallen(ratio, recent, metric):
         return replace(base, classification=Classification.PASS, ground=Ground.HEALED, p=p, since=1 - _RECENT)
-    return replace(base, ground=Ground.NONE if levels["whole"] > 0 else Ground.BEYOND, p=p)
+    ground = Ground.NONE if levels["whole"] > 0 else Ground.BEYOND
+    seen = [ratio] if recent is None else [ratio, recent]
+    return replace(base, ground=ground, p=p, suspect=any(_ratio_suspect(each, metric) for each in seen))
+
+
+def _ratio_suspect(ratio: Ratio, metric: MetricConfig) -> bool:
+    """Whether the difference that was seen is larger than `notice`."""
+    difference = ratio.canary - ratio.baseline
+    margin = metric.notice.amount(min(ratio.baseline, 1 - ratio.baseline))
+    return max(difference if side is Classification.HIGH else -difference for side in bad_sides(metric)) > margin
 
 
 def _worst_ratio(ratio: Ratio, metric: MetricConfig) -> tuple[float, Classification]:

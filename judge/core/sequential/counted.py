@@ -53,7 +53,8 @@ def compare_counts(evidence: Evidence, metric: MetricConfig, settings: Sequentia
     other = begin if evidence.paired else 0
     e_c, n_c = evidence.canary_events[begin:], evidence.canary_total[begin:]
     e_b, n_b = evidence.baseline_events[other:], evidence.baseline_total[other:]
-    sums = float(e_c.sum()), float(n_c.sum()), float(e_b.sum()), float(n_b.sum())
+    # Where samples overlap every request is in `stride` of them.
+    sums = tuple(float(column.sum()) / evidence.stride for column in (e_c, n_c, e_b, n_b))
     if sums[1] <= 0 or sums[3] <= 0:
         return None
     vif, batches = _inflation(evidence, settings, (e_c, n_c, e_b, n_b))
@@ -83,7 +84,7 @@ def _inflation(evidence: Evidence, settings: SequentialSettings, columns: tuple[
     rate_c, rate_b = float(e_c.sum() / n_c.sum()), float(e_b.sum() / n_b.sum())
     part_c = (e_c - rate_c * n_c) / float(n_c.sum())
     part_b = (e_b - rate_b * n_b) / float(n_b.sum())
-    expected = rate_c * (1 - rate_c) / float(n_c.sum()) + rate_b * (1 - rate_b) / float(n_b.sum())
+    expected = evidence.stride * (rate_c * (1 - rate_c) / float(n_c.sum()) + rate_b * (1 - rate_b) / float(n_b.sum()))
 
     def long_run(parts: Floats) -> tuple[float, int]:
         length = batch_length(len(parts), stride=evidence.stride, most=settings.most_batches)

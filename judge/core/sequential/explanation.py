@@ -57,6 +57,7 @@ def explained(
         comparison=comparison,
         decision=_decision(found, look),
         wait=waiting,
+        suspect=found.suspect,
         warnings=(*empty.warnings, *evidence.warnings, *notes),
     )
 

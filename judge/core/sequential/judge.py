@@ -116,7 +116,7 @@ def judge_sequential(
         found = assess(case.evidence, case.metric, look, budgets.of(case.metric), settings)
         parts.append((case.evidence, case.metric, found.scaled))
         if not settings.explain:
-            results.append(replace(case.blank, classification=found.classification, reason=found.ground.value))
+            results.append(replace(case.blank, classification=found.classification, reason=found.ground.value, suspect=found.suspect))
             continue
         waiting = wait(case.evidence, case.metric, found, settings)
         if waiting is not None:

@@ -17,6 +17,7 @@ class SequentialSettings:
     worse by exactly `notice`. `critical_share` of alpha goes to the critical
     metrics where there are both kinds. The weights share one metric's budget among
     its tests; a test that is switched off leaves its share to the others.
+    An undecided metric is `suspect` where a change of `notice` has more than this probability.
     `explain` may be switched off where only the verdicts count (a simulation): the
     decisions are the same, without sentences and intervals. `off` names tests to switch off for single metrics (``{"cpu": {"tail"}}``).
     """
@@ -42,6 +43,7 @@ class SequentialSettings:
     most_batches: int = 30
     agreement: float = 0.05
     suspicion: float = 0.01
+    suspect: float = 0.9
     healing: float = 0.005
     spike_deviations: float = 4.5
     spike_notices: float = 2.0

@@ -5,6 +5,12 @@
 //	{"do": "resolve", …}                                                                            the same without asking: metrics with args filled in
 //	{"do": "evaluate", "metric": "…", "result": ["0.5", "NaN"]}                                     the conditions on a vector, as Prometheus answers one
 //	{"do": "json", "yaml": "…"}                                                                     YAML as Kubernetes reads it
+//
+// And a whole AnalysisRun, in the hands of Argo's controller, on a clock that jumps:
+//
+//	{"do": "begin", as "measure", "at": 1.7e9, "refused": 0}   the run begins at that time (unix seconds)
+//	{"do": "until", "seconds": 600}                            time goes by until then, or without seconds until the run has ended
+//	{"do": "terminate"}                                        the rollout is through with its steps
 package main
 
 import (
@@ -31,6 +37,9 @@ type command struct {
 	YAML     string          `json:"yaml"`
 	Result   []string        `json:"result"`
 	Patience int             `json:"patience"` // seconds; what Argo gives Kayenta is fixed at 15
+	At       float64         `json:"at"`
+	Seconds  float64         `json:"seconds"`
+	Refused  int             `json:"refused"` // changes that the API server does not take
 }
 
 func main() {
@@ -71,6 +80,12 @@ func obey(line []byte) any {
 		found, err = read(asked)
 	case "evaluate":
 		found, err = evaluated(asked)
+	case "begin":
+		found, err = begin(asked)
+	case "until":
+		found, err = until(asked)
+	case "terminate":
+		found, err = terminate(asked)
 	case "json":
 		found, err = document(asked.YAML)
 	default:

@@ -39,6 +39,8 @@ func measure(asked command) ([]measured, error) {
 	if err != nil {
 		return nil, err
 	}
+	begun := metav1.NewTime(time.Now().Add(-30 * time.Minute))
+	run.Status.StartedAt = &begun
 	dry, err := analysisutil.GetDryRunMetrics(run.Spec.DryRun, resolved)
 	if err != nil {
 		return nil, fmt.Errorf("analysis spec invalid: %w", err)
@@ -101,13 +103,7 @@ func analysisRun(asked command) (*v1alpha1.AnalysisRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	run, err := analysisutil.NewAnalysisRunFromTemplates(templates, clusterTemplates, args, nil, nil, nil, nil, "run", "", "default")
-	if err != nil {
-		return nil, err
-	}
-	begun := metav1.NewTime(time.Now().Add(-30 * time.Minute))
-	run.Status.StartedAt = &begun
-	return run, nil
+	return analysisutil.NewAnalysisRunFromTemplates(templates, clusterTemplates, args, nil, nil, nil, nil, "run", "", "default")
 }
 
 func arguments(asked command) ([]v1alpha1.Argument, error) {

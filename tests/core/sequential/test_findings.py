@@ -330,3 +330,58 @@ def test_a_baseline_that_gets_worse_itself_is_warned_of():
     assert result.classification is C.PASS
     assert "the baseline itself went +4" in result.warnings[0]
     assert "a canary no worse than it is not necessarily well" in result.warnings[0]
+
+
+def test_counts_of_overlapping_samples_are_told_once():
+    """increase[1m] asked every 15 s: each request is in four samples, and stands in the sentence once."""
+    rng = np.random.default_rng(8)
+    events_b, events_c = rng.binomial(300, 0.01, 243).astype(float), rng.binomial(300, 0.03, 243).astype(float)
+
+    def four(values):
+        return np.convolve(values, np.ones(4), mode="valid")
+
+    one = counts(four(events_b), np.full(240, 1200.0), four(events_c), np.full(240, 1200.0))
+    found = judged(one, rate_window=4 * STEP, **COUNTED).results[0]
+
+    assert found.classification is C.HIGH
+    assert found.comparison is not None
+    assert found.comparison.counts is not None
+    assert found.comparison.counts.canary_total == 300 * 240
+    assert found.comparison.counts.canary_events == pytest.approx(events_c.sum(), rel=0.02)
+    assert found.comparison.counts.dispersion < 2
+    assert "of 72,000" in found.reason
+
+
+def late(n, times, *, cv=0.15):
+    return pair(noise(n, cv=cv), noise(n, seed=4, cv=cv) * np.where(np.arange(n) < 0.66 * n, 1, times))
+
+
+def test_a_metric_that_looks_far_worse_lately_does_not_let_a_canary_pass():
+    """Too late to be shown, too bad to be passed over: the rest alone would have passed the canary."""
+    one = late(26, 2.0)
+    others = [pair(noise(26, seed=2 * i), noise(26, seed=2 * i + 1), metric=f"m{i}") for i in range(10, 13)]
+    metrics = (MetricConfig(name="latency", group="latency"), *(MetricConfig(name=each.metric, group="rest") for each in others))
+    config = CanaryConfig(name="c", metrics=metrics, judge="sequential", groups={"latency": 40.0, "rest": 60.0})
+    verdict = judge_sequential(config, [one, *others], window=look(8, 20, n=26))
+
+    latency = verdict.results[0]
+    assert (latency.classification, latency.suspect) == (C.UNDECIDED, True)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.reason.startswith("latency is not decided and looks worse than what must not slip through (score 60 < 75 if it is): ")
+
+
+def test_a_light_metric_that_looks_worse_may_stay_open():
+    one = late(26, 2.0)
+    others = [pair(noise(26, seed=2 * i), noise(26, seed=2 * i + 1), metric=f"m{i}") for i in range(10, 13)]
+    metrics = (MetricConfig(name="latency", group="latency"), *(MetricConfig(name=each.metric, group="rest") for each in others))
+    config = CanaryConfig(name="c", metrics=metrics, judge="sequential", groups={"latency": 10.0, "rest": 90.0})
+    verdict = judge_sequential(config, [one, *others], window=look(8, 20, n=26))
+
+    assert verdict.results[0].suspect
+    assert verdict.outcome is Outcome.PASS
+
+
+def test_an_undecided_metric_that_looks_well_is_not_suspect():
+    found = judged(pair(noise(60, cv=0.4), 1.1 * noise(60, seed=4, cv=0.4))).results[0]
+
+    assert (found.classification, found.suspect) == (C.UNDECIDED, False)
