@@ -45,8 +45,8 @@ class Archive(Protocol):
         """Find the reusable record that answers this question (a SHA-256 in hex)."""
         ...
 
-    def get(self, verdict_id: str) -> Record:
-        """Read a whole record; raises `judge.errors.VerdictNotFound`."""
+    def get(self, verdict_id: str, *, samples: bool = True) -> Record:
+        """Read a whole record, or all of it but its `samples`; raises `judge.errors.VerdictNotFound`."""
         ...
 
     def row(self, verdict_id: str) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class NoArchive:
         """Nothing was kept, so nothing answers."""
         return None
 
-    def get(self, verdict_id: str) -> Record:
+    def get(self, verdict_id: str, *, samples: bool = True) -> Record:  # noqa: ARG002
         """Raise `VerdictNotFound`, and say why."""
         raise _nowhere(verdict_id)
 

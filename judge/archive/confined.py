@@ -19,10 +19,10 @@ class ConfinedArchive:
         self._archive = archive
         self._caller = caller
 
-    def get(self, verdict_id: str) -> Record:
-        """Read a whole record."""
+    def get(self, verdict_id: str, *, samples: bool = True) -> Record:
+        """Read a whole record, or all of it but its samples."""
         self._check(verdict_id)
-        return self._archive.get(verdict_id)
+        return self._archive.get(verdict_id, samples=samples)
 
     def row(self, verdict_id: str) -> dict[str, Any]:
         """Read what `list` shows of one verdict."""

@@ -74,10 +74,11 @@ class SqlArchive:
             found = connection.execute(statement.where(questions.c.question == question)).first()
         return None if found is None else unpack(found.verdict_id, self.where, found.record, found.samples)
 
-    def get(self, verdict_id: str) -> Record:
-        """Read a whole record."""
+    def get(self, verdict_id: str, *, samples: bool = True) -> Record:
+        """Read a whole record, or all of it but its samples."""
+        chosen = (records.c.record, records.c.samples if samples else sa.null().label("samples"))
         with self.database.transaction() as connection:
-            found = connection.execute(sa.select(records).where(records.c.verdict_id == clean_text(verdict_id))).first()
+            found = connection.execute(sa.select(*chosen).where(records.c.verdict_id == clean_text(verdict_id))).first()
         if found is None:
             raise _not_found(verdict_id)
         return unpack(verdict_id, self.where, found.record, found.samples)

@@ -10,6 +10,7 @@ import click
 
 from judge import __version__
 from judge.errors import JudgeError
+from judge.frontends.calibrate import COMMANDS as CALIBRATION
 from judge.frontends.history import COMMANDS
 from judge.frontends.tokens import token_command
 
@@ -193,7 +194,7 @@ def schema(document: str) -> None:
     click.echo(schema_text(document))
 
 
-for command in (*COMMANDS, token_command):
+for command in (*COMMANDS, *CALIBRATION, token_command):
     cli.add_command(command)
 
 

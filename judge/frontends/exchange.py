@@ -56,8 +56,12 @@ def export_verdicts(output: Path, ids: Sequence[str], *, archive_url: str, wante
 
 def line_of(archive: Archive, verdict_id: str) -> dict[str, Any]:
     """Write one verdict as a dump that carries its record and labels."""
-    record = archive.get(verdict_id)
-    labels = [{"label": label.label, "by": label.by, "why": label.why, "at": label.at} for label in archive.labels(verdict_id)]
+    return written(archive.get(verdict_id), archive.labels(verdict_id))
+
+
+def written(record: Mapping[str, Any], given: Sequence[Label]) -> dict[str, Any]:
+    """Write a record and its labels as a dump that carries them."""
+    labels = [{"label": label.label, "by": label.by, "why": label.why, "at": label.at} for label in given]
     try:
         dump = _dump(record)
     except DumpError:

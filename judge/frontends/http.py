@@ -19,11 +19,13 @@ from werkzeug.exceptions import HTTPException
 from judge import __version__
 from judge.errors import ArchiveError, Busy, ConfigError, JudgeError, RequestError, SourceError, VerdictNotFound
 from judge.frontends import signals
-from judge.frontends.filters import FILTERS, label_fields, read_label, read_wanted
+from judge.frontends.filters import label_fields, read_label
 from judge.frontends.gate import caller, readable, stand_before
 from judge.frontends.ids import new_id
 from judge.frontends.kayenta import kayenta_doors
 from judge.frontends.openapi import openapi
+from judge.frontends.pages import pages, trouble, wants_page
+from judge.frontends.query import query_values, read_listing
 from judge.frontends.slots import Slots
 from judge.service import Kept, Service
 from judge.wire.answer import answer
@@ -32,9 +34,6 @@ from judge.wire.request import Request
 from judge.wire.strict import dumps
 
 log = logging.getLogger("judge.http")
-
-MAX_LIST = 200
-_PAGING = ("limit", "before")
 
 
 def create_app(service: Service, *, clock: Callable[[], float] = time.time) -> Flask:
@@ -55,7 +54,8 @@ def create_app(service: Service, *, clock: Callable[[], float] = time.time) -> F
     _add_questions(app, service, clock)
     _add_verdicts(app, service, clock)
     _add_health(app, service)
-    _add_errors(app)
+    app.register_blueprint(pages(service, clock))
+    _add_errors(app, service)
     app.extensions["judge-service"] = service
     executions = service.executions(clock=clock, new_id=lambda: new_id(clock()))
     if executions is not None:
@@ -89,7 +89,7 @@ def _add_questions(app: Flask, service: Service, clock: Callable[[], float]) -> 
     def verdict() -> Response:
         began = time.perf_counter()
         now = clock()
-        raw = _query() if request.method == "GET" else _body()
+        raw = query_values() if request.method == "GET" else _body()
         asked, kept = judged(raw, now)
         document = answer(kept.record, public_url=service.settings.public_url, detail=asked.detail, unkept=kept.unkept)
         if kept.unkept:
@@ -112,21 +112,6 @@ def _add_questions(app: Flask, service: Service, clock: Callable[[], float]) -> 
         return send(document)
 
 
-def _query() -> dict[str, Any]:
-    """Read the query string; a key twice is refused, since one of the two would be lost."""
-    values: dict[str, Any] = {}
-    for key, items in request.args.lists():
-        if len(items) > 1:
-            raise RequestError(f"{key} is given {len(items)} times")
-        values[key] = items[0]
-    if "args" in values and values["args"].strip():
-        try:
-            values["args"] = json.loads(values["args"])
-        except ValueError as error:
-            raise RequestError(f"args must be a JSON object in a query string: {error}") from error
-    return values
-
-
 def _body(wanted: str = "config, baseline and canary") -> Any:
     """Read the body as JSON, whatever its declared type: Argo's ``body`` sets none."""
     raw = request.get_data(cache=False)
@@ -146,7 +131,7 @@ def _refuse(constant: str) -> None:
 def _add_verdicts(app: Flask, service: Service, clock: Callable[[], float]) -> None:
     @app.get("/v1/verdicts")
     def verdicts() -> Response:
-        return send({"verdicts": readable(service).list(**_listing(clock()))})
+        return send({"verdicts": readable(service).list(**read_listing(clock()))})
 
     @app.get("/v1/verdicts/<verdict_id>")
     def record(verdict_id: str) -> Response:
@@ -164,49 +149,6 @@ def _add_verdicts(app: Flask, service: Service, clock: Callable[[], float]) -> N
         caller().require("label")
         given = read_label(_body('label ("right" or "wrong"), by and why'), at=clock())
         return send({"labels": [label_fields(label) for label in readable(service).label(verdict_id, given)]})
-
-    @app.get("/verdicts/<verdict_id>")
-    def page(verdict_id: str) -> Response:
-        from judge.reports.page import verdict_page
-
-        return _html(verdict_page(readable(service).get(verdict_id), public_url=_home(service)))
-
-    @app.get("/")
-    def pages() -> Response:
-        from judge.reports.page import verdicts_page
-
-        chosen = _listing(clock())
-        rows = readable(service).list(**chosen)
-        older = rows[-1]["id"] if len(rows) == chosen["limit"] else ""
-        filters = {key: value for key, value in _query().items() if key not in _PAGING}
-        return _html(verdicts_page(rows, public_url=_home(service), older=older, filters=filters))
-
-
-def _home(service: Service) -> str:
-    return service.settings.public_url if service.settings.public_url else "/"
-
-
-def _html(text: str) -> Response:
-    found = Response(text, mimetype="text/html")
-    # The pages carry their own styles and pictures and need nothing from anywhere.
-    found.headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'self'"
-    )
-    found.headers["X-Content-Type-Options"] = "nosniff"
-    found.headers["Referrer-Policy"] = "no-referrer"
-    return found
-
-
-def _listing(now: float) -> dict[str, Any]:
-    """Read the filters and the page of a list; unknown ones are refused by name."""
-    values = _query()
-    unknown = sorted(set(values) - {*_PAGING, *FILTERS})
-    if unknown:
-        raise RequestError(f"unknown filter {unknown[0]!r} (allowed: {', '.join((*_PAGING, *FILTERS))})")
-    limit, before = values.pop("limit", "50"), values.pop("before", "")
-    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit[:9]) <= MAX_LIST:
-        raise RequestError(f"limit must be a whole number from 1 to {MAX_LIST}, found {limit[:80]!r}")
-    return {"limit": int(limit), "before": before if before else None, "wanted": read_wanted(values, now=now)}
 
 
 def _add_health(app: Flask, service: Service) -> None:
@@ -240,10 +182,14 @@ def _add_health(app: Flask, service: Service) -> None:
         return send(openapi(service.settings.public_url))
 
 
-def _add_errors(app: Flask) -> None:
+def _add_errors(app: Flask, service: Service) -> None:
+    def say(fields: Mapping[str, Any], status: int) -> Response:
+        """Answer an error: to a browser that asks for a page with a page, to anything else with JSON."""
+        return trouble(service, fields, status) if wants_page() else send(fields, status)
+
     @app.errorhandler(JudgeError)
     def judge_error(error: JudgeError) -> Response:
-        found = send(fault_fields(error), status_of(error))
+        found = say(fault_fields(error), status_of(error))
         if isinstance(error, Busy):
             found.headers["Retry-After"] = "2"
         return found
@@ -252,7 +198,7 @@ def _add_errors(app: Flask) -> None:
     def http_error(error: HTTPException) -> Response:
         status = 500 if error.code is None else error.code
         text = {413: f"the body is larger than {app.config['MAX_CONTENT_LENGTH']} bytes", 404: "there is nothing here; see /openapi.json"}
-        found = send({"error": text.get(status, str(error.description)), "path": "", "allowed": []}, status)
+        found = say({"error": text.get(status, str(error.description)), "path": "", "allowed": []}, status)
         if "Allow" in (headers := dict(error.get_headers())):
             found.headers["Allow"] = headers["Allow"]
         return found
@@ -261,7 +207,7 @@ def _add_errors(app: Flask) -> None:
     def unexpected(error: Exception) -> Response:
         log.error("unexpected error on %s %s", request.method, request.path, exc_info=error)
         signals.CRASHES.inc()
-        return send({"error": f"internal error ({type(error).__name__}); see the log", "path": "", "allowed": []}, 500)
+        return say({"error": f"internal error ({type(error).__name__}); see the log", "path": "", "allowed": []}, 500)
 
 
 def status_of(error: JudgeError) -> int:

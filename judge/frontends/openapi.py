@@ -7,6 +7,7 @@ from typing import Any
 from judge import __version__
 from judge.archive.nouns import LABELS
 from judge.frontends.filters import FILTERS, MOST_BY, MOST_WHY
+from judge.reports.rows import OF_A_CANARY
 
 _TEXT = {"type": "string"}
 _TEXT_OR_NUMBER = {"anyOf": [{"type": "string"}, {"type": "number"}]}
@@ -165,6 +166,30 @@ def openapi(public_url: str = "") -> dict[str, Any]:
             },
             "/verdicts/{id}": {
                 "get": {"operationId": "reportPage", "parameters": one, "responses": _answers("", 404, 503, kind="text/html")},
+            },
+            "/verdicts/{id}/dump": {
+                "get": {
+                    "operationId": "dump",
+                    "summary": "The verdict's samples and its record, as a gzipped dump.",
+                    "parameters": one,
+                    "responses": _answers("", 404, 503, kind="application/gzip"),
+                },
+            },
+            "/rollout": {
+                "get": {
+                    "operationId": "canaryPage",
+                    "summary": "All looks at one canary.",
+                    "parameters": [_in_query(name, "Only looks of this value.", required=name == "canary") for name in OF_A_CANARY],
+                    "responses": _answers("", 400, 404, 503, kind="text/html"),
+                },
+            },
+            "/configs": {"get": {"operationId": "configsPage", "responses": _answers("", 503, kind="text/html")}},
+            "/configs/{name}": {
+                "get": {
+                    "operationId": "configPage",
+                    "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}],
+                    "responses": _answers("", 404, 503, kind="text/html"),
+                },
             },
             "/": {
                 "get": {"operationId": "recentVerdicts", "parameters": filters, "responses": _answers("", 400, 404, 503, kind="text/html")}

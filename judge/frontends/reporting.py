@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,21 +17,26 @@ from judge.frontends.opening import opened
 from judge.frontends.scoring import score_canary
 from judge.sources.dumps import RawCanary, parse, split
 
+if TYPE_CHECKING:
+    from judge.reports.page import Around
+
 
 def write_report(subject: str, *, archive_url: str, canary: str, output: Path | None) -> int:
     """Write the page of a kept verdict, or of a canary in a dump; return the exit status.
 
     `subject` is a file where there is one of this name, else the id of a verdict.
     """
+    from judge.frontends.around import around
     from judge.reports.page import verdict_page
 
     path = Path(subject)
     if path.is_file() or canary:
-        record = _of_dump(path, canary)
+        record, known = _of_dump(path, canary)
     else:
         with opened(archive_url) as archive:
             record = archive.get(subject)
-    page = verdict_page(record)
+            known = around(archive, record, in_file=True)
+    page = verdict_page(record, around=known)
     target = Path(f"{record['id']}.html".replace("/", "_")) if output is None else output
     if str(target) == "-":
         click.echo(page)
@@ -44,7 +49,7 @@ def write_report(subject: str, *, archive_url: str, canary: str, output: Path | 
     return 0
 
 
-def _of_dump(path: Path, canary: str) -> Mapping[str, Any]:
+def _of_dump(path: Path, canary: str) -> tuple[Mapping[str, Any], Around]:
     """Read the one canary of a file, or the one of this id: its own verdict where it carries one, else judged now."""
     names = []
     for raw in split(path):
@@ -64,7 +69,13 @@ def _of_dump(path: Path, canary: str) -> Mapping[str, Any]:
         message = f"holds {len(names)} canaries; choose one with --canary"
         raise DumpError([Fault(path="", message=message, allowed=tuple(names[:20]))], where=str(path))
     raw, carried = found
-    return read_line(chosen, where=raw.place)[0] if carried else score_canary(parse(raw))
+    from judge.frontends.around import alone
+
+    if not carried:
+        record = score_canary(parse(raw))
+        return record, alone(chosen, record["id"])
+    record, labels = read_line(chosen, where=raw.place)
+    return record, alone(chosen, record["id"], labels)
 
 
 def _document(raw: RawCanary) -> Any:

@@ -14,12 +14,13 @@ _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """From `low` to `high`, and the ticks between them with their text."""
+    """From `low` to `high`, and the ticks between them with their text; `factor` times a value is what is written in `unit`."""
 
     low: float
     high: float
     ticks: tuple[tuple[float, str], ...]
     unit: str = ""
+    factor: float = 1.0
 
     def place(self, value: float, length: float) -> float:
         """How far along an axis of this length a value lies; what is outside lies on the nearer end."""
@@ -51,7 +52,7 @@ def value_axis(values: Iterable[float], *, unit: str = "", ticks: int = 4) -> Ax
     for index in range(first, last + 1):
         at = index * step
         marks.append((at / factor, f"{at:,.{digits}f}" if step >= 1e-5 and abs(at) < 1e9 else f"{at:.4g}"))
-    return Axis(low=first * step / factor, high=last * step / factor, ticks=tuple(marks), unit=name)
+    return Axis(low=first * step / factor, high=last * step / factor, ticks=tuple(marks), unit=name, factor=factor)
 
 
 def time_axis(start: float, end: float, *, ticks: int = 6) -> Axis:

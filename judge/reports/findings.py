@@ -6,6 +6,7 @@ shows it: what is missing is shown as missing.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -16,12 +17,14 @@ from statistics import median
 from typing import Any, TypeAlias
 
 from judge.core.words import points
-from judge.reports import words
+from judge.reports import deciding, words
 
 Run: TypeAlias = list[tuple[float, float]]
 """Samples (unix seconds, value) without a gap between them."""
 
 _SEVERITY = {"high": 0, "low": 0, "error": 1, "undecided": 2, "nodata": 3, "pass": 4}
+_SURE = 0.985
+"""Levels above this need more digits, or they would all be 100%."""
 _BOUND = re.compile(r"at (?:least|most) (-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)")
 _MARGIN = re.compile(r"(?<![\w.])\+?(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*(%|pp)?")
 
@@ -80,7 +83,8 @@ class Finding:
     """One metric: its classification, its numbers as text, and its samples.
 
     `p` is of a change beyond tolerance in the bad direction, as in the sentence;
-    `bounds` are those of a limit on the canary alone, in the metric's unit.
+    `bounds` are those of a limit on the canary alone, in the metric's unit. `test` names what decided, `decided` also
+    the look, `against` is `p` beside the level it must reach there; `missing` is what an open metric waits for.
     """
 
     title: str
@@ -108,6 +112,12 @@ class Finding:
     bounds: tuple[float, ...]
     baseline: list[Run]
     canary: list[Run]
+    test: str = ""
+    decided: str = ""
+    against: str = ""
+    missing: str = ""
+    detectable: str = ""
+    overlap: str = ""
     queries: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -146,6 +156,11 @@ class Finding:
         return self.classification == "pass"
 
     @property
+    def limit_only(self) -> bool:
+        """A limit on the canary alone: no baseline was asked for."""
+        return bool(self.bounds)
+
+    @property
     def drawable(self) -> bool:
         """At least one side has samples."""
         return bool(self.baseline or self.canary)
@@ -153,7 +168,17 @@ class Finding:
 
 def findings(record: Mapping[str, Any]) -> list[Finding]:
     """The record's metrics, worst first."""
-    return [_finding(result, record) for result in sorted(section(record, "verdict").get("results") or [], key=_severity)]
+    samples: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for sample in record.get("samples") or []:
+        if isinstance(sample, Mapping):
+            samples.setdefault(_key(sample.get("metric"), sample), sample)
+    step = section(record, "window").get("step")
+    return [_finding(result, samples.get(_key(result.get("name"), result), {}), step) for result in worst_first(record)]
+
+
+def worst_first(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The record's results in the order of `findings`."""
+    return sorted(section(record, "verdict").get("results") or [], key=_severity)
 
 
 def section(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -185,16 +210,19 @@ def _severity(result: Mapping[str, Any]) -> tuple[int, bool, float, float]:
     )
 
 
-def _finding(result: Mapping[str, Any], record: Mapping[str, Any]) -> Finding:
+def _key(name: object, of: Mapping[str, Any]) -> tuple[str, str]:
+    """What a result and its samples have in common: the metric and its labels."""
+    return str(name), json.dumps(of.get("labels") or {}, sort_keys=True, default=str)
+
+
+def _finding(result: Mapping[str, Any], sample: Mapping[str, Any], step: float | None) -> Finding:
     found = result.get("comparison") or {}
     counts = found.get("counts") or {}
-    unit = str(result.get("unit") or ("ratio" if counts else ""))
-    interval = _interval(result, found, unit)
-    step = section(record, "window").get("step")
-    sample = _samples(record, result)
+    unit = unit_of(result)
+    interval = interval_of(result)
     level = found.get("level")
     return Finding(
-        title=_title(result),
+        title=title_of(result),
         classification=words.one_line(result.get("classification", "error")),
         reason=words.one_line(result.get("reason", "")),
         group=words.one_line(result.get("group", "")),
@@ -205,9 +233,9 @@ def _finding(result: Mapping[str, Any], record: Mapping[str, Any]) -> Finding:
         notice=words.one_line(result.get("notice") or ""),
         unit=words.one_line(unit),
         change=interval.text(interval.point) if interval else words.MISSING,
-        level=words.percent(level, signed=False) if level is not None else "",
+        level="" if level is None else f"{100 * level:.4g}%" if level > _SURE else words.percent(level, signed=False),
         method=words.one_line(found.get("method", "")),
-        p=words.probability(found.get("pvalue") if found.get("pvalue_directed") is None else found["pvalue_directed"]),
+        p=words.probability(_first(found, "pvalue_directed", "pvalue")),
         p_two_sided=words.probability(found.get("pvalue")),
         effect=words.number(found.get("effect")),
         n=f"{result.get('n_baseline', 0)}/{result.get('n_canary', 0)}",
@@ -219,12 +247,24 @@ def _finding(result: Mapping[str, Any], record: Mapping[str, Any]) -> Finding:
         bounds=tuple(float(bound) for bound in _BOUND.findall(str(result.get("tolerance") or ""))),
         baseline=runs(sample.get("baseline"), sample.get("baseline_total"), step=step),
         canary=runs(sample.get("canary"), sample.get("canary_total"), step=step),
+        test=deciding.test(result),
+        decided=deciding.decided(result),
+        against=deciding.against_level(_first(found, "pvalue_directed", "pvalue"), deciding.level(result)),
+        missing=deciding.missing(result),
+        detectable=deciding.detectable(result),
+        overlap=deciding.overlap(sample.get("rate_window"), step),
         queries={words.plain(side): words.plain(text) for side, text in (result.get("queries") or {}).items()},
         warnings=tuple(words.one_line(warning) for warning in result.get("warnings") or ()),
     )
 
 
-def _title(result: Mapping[str, Any]) -> str:
+def _first(found: Mapping[str, Any], *names: str) -> float | None:
+    """The first of these that is known."""
+    return next((found[name] for name in names if found.get(name) is not None), None)
+
+
+def title_of(result: Mapping[str, Any]) -> str:
+    """The metric's name, with its labels where it has several label sets."""
     inner = ",".join(f'{key}="{value}"' for key, value in sorted((result.get("labels") or {}).items()))
     return words.one_line(f"{result.get('name', '')}{{{inner}}}" if inner else result.get("name", ""))
 
@@ -239,8 +279,14 @@ def _counts(counts: Mapping[str, Any]) -> str:
     return ", ".join(sides)
 
 
-def _interval(result: Mapping[str, Any], found: Mapping[str, Any], unit: str) -> Interval | None:
+def unit_of(result: Mapping[str, Any]) -> str:
+    """The metric's unit: what its config says, ``ratio`` where counts were compared."""
+    return str(result.get("unit") or ("ratio" if (result.get("comparison") or {}).get("counts") else ""))
+
+
+def interval_of(result: Mapping[str, Any]) -> Interval | None:
     """The change where there is one; the shift where the baseline is zero; None where nothing was compared."""
+    found = result.get("comparison") or {}
     measure = next((name for name in ("change", "shift") if found.get(name) is not None), None)
     if measure is None:
         return None
@@ -255,7 +301,7 @@ def _interval(result: Mapping[str, Any], found: Mapping[str, Any], unit: str) ->
         notice=_size(result.get("notice"), level=level, relative=relative),
         direction=str(result.get("direction", "either")),
         relative=relative,
-        unit=unit,
+        unit=unit_of(result),
     )
 
 
@@ -276,14 +322,6 @@ def _size(margin: object, *, level: float, relative: bool) -> float | None:
         elif level > 0:
             sizes.append(size / level if relative else size * level)
     return max((size for size in sizes if math.isfinite(size)), default=None)
-
-
-def _samples(record: Mapping[str, Any], result: Mapping[str, Any]) -> Mapping[str, Any]:
-    labels = result.get("labels") or {}
-    for sample in record.get("samples") or []:
-        if sample.get("metric") == result.get("name") and (sample.get("labels") or {}) == labels:
-            return sample if isinstance(sample, Mapping) else {}
-    return {}
 
 
 def runs(

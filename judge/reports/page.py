@@ -1,116 +1,128 @@
-"""Pages for people who review canaries: one verdict with its pictures, and the recent ones.
+"""The page of one verdict: what was found, why, and everything it can be explained from.
 
-Each page is one HTML file that asks for nothing else: no script, font, style sheet
-or image comes from outside, and the page's own policy forbids it.
+It is a function of the record and of what the archive knows around it (`Around`): the other
+looks at the same canary, labels, the dump. Alone, it is a file that can be sent around.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 from judge.reports import svg, words
-from judge.reports.findings import Finding, findings, look, score, section
+from judge.reports.conditions import conditions
+from judge.reports.distribution import distribution
+from judge.reports.evidence import Step, evidence, key_of, steps
+from judge.reports.findings import Finding, findings, look, score, section, worst_first
+from judge.reports.html import render, safe
+from judge.reports.links import graph_link
+from judge.reports.rows import Home, canary_link, looks_before, looks_strip
+from judge.reports.timeline import Times, gaps, time_series, times
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-    from markupsafe import Markup
+DRAWN = 60
+"""So many metrics, the worst ones, get their pictures and numbers on a page: more would make it too large to open."""
+_BRIEF = 12
+"""With more metrics than this the page offers to look for one by its name."""
 
-_TEMPLATES = Path(__file__).parent / "templates"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What the archive knows beside the record.
+
+    `looks` are the looks at the same canary as rows of a list, the first one first; `records` those of them (and the
+    record itself) whose evidence is shown, in the same order. `labels` are the verdict's, newest first, as `label`, `by`,
+    `why`, `at`; None where nobody can know. `dump` is where the dump is, or the dump itself as a data: link; where there
+    is none `no_dump` says why. `metric` is the one metric that is to be drawn, whatever its place.
+    """
+
+    looks: Sequence[Mapping[str, Any]] = ()
+    records: Sequence[Mapping[str, Any]] = ()
+    labels: Sequence[Mapping[str, Any]] | None = None
+    may_label: bool = False
+    dump: str = ""
+    dump_name: str = ""
+    no_dump: str = ""
+    metric: str = ""
 
 
-def verdict_page(record: Mapping[str, Any], *, public_url: str = "") -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
+    """What all metrics of a page are drawn with."""
+
+    record: Mapping[str, Any]
+    when: Times
+    steps: Mapping[tuple[str, str], list[Step]] = field(default_factory=dict)
+
+
+def verdict_page(record: Mapping[str, Any], *, public_url: str = "", around: Around | None = None) -> str:
     """Write a record as one self-contained HTML page: verdict, metrics worst first, pictures, queries.
 
     `public_url` is where the service is reached (``/`` will do for a page it
-    serves itself); without one, as in a file that is sent around, nothing is linked.
+    serves itself); without one, as in a file that is sent around, nothing of it is linked.
     """
-    verdict, window = section(record, "verdict"), section(record, "window")
-    start, end = window.get("start"), window.get("end")
+    known = Around() if around is None else around
+    verdict, request = section(record, "verdict"), section(record, "request")
+    home = Home(public_url)
     outcome = words.one_line(verdict.get("verdict", "error"))
-    return _render(
+    drawn, brief = _chosen(record, known.metric)
+    records = known.records if known.records else [record]
+    before = looks_before(record, known.looks)
+    shared = _Shared(record=record, when=times(record, before), steps=steps(records, str(record.get("id"))))
+    keys = [key_of(result) for result in worst_first(record)]
+    return render(
         "verdict.html",
-        home=f"{public_url.rstrip('/')}/" if public_url else "",
+        served=home.served,
+        home=home,
+        id=str(record.get("id", "")),
         outcome=outcome,
-        symbol=words.SYMBOLS.get(outcome, "?"),
         score=score(verdict),
-        share=verdict.get("score"),
         reason=words.one_line(verdict.get("reason", "")),
-        config=words.one_line(section(record, "request").get("config") or "canary"),
+        config=words.one_line(request.get("config") or "canary"),
+        config_url=home.config(request.get("config") or ""),
+        canary_url=canary_link(home, {**_args(record), **request}),
         asked_at=record.get("asked_at"),
+        decided_by=verdict.get("decided_by"),
         facts=_facts(record),
-        warnings=[words.one_line(warning) for warning in verdict.get("warnings") or ()],
-        metrics=[_metric(finding, start, end) for finding in findings(record)],
-        groups=[
-            {
-                "name": words.one_line(group.get("name", "")),
-                "weight": words.number(group.get("weight")),
-                "score": words.number(group.get("score")),
-                "share": group.get("score"),
-            }
-            for group in verdict.get("groups") or ()
-        ],
+        warnings=_warnings(record),
+        strip=looks_strip(home, known.looks, here=str(record.get("id"))),
+        until=len(before) + 1,
+        told=[words.one_line(section(one, "window").get("look") or "?") for one in records],
+        metrics=[_metric(finding, keys[index], shared) for index, finding in drawn],
+        brief=[(finding, home.verdict(record.get("id", ""), metric=finding.title)) for _, finding in brief],
+        only=words.one_line(known.metric),
+        searchable=len(drawn) + len(brief) > _BRIEF,
+        groups=_groups(verdict),
+        thresholds=_thresholds(record),
+        conditions=conditions(record),
+        labels=None if known.labels is None else [_label(label) for label in known.labels],
+        may_label=known.may_label,
+        label_url=home.labels(record.get("id", "")),
+        dump=safe(known.dump) if known.dump.startswith("data:") else known.dump,
+        dump_name=known.dump_name,
+        no_dump=known.no_dump,
         about=_about(record),
+        documents=_documents(record),
     )
 
 
-def verdicts_page(
-    rows: Sequence[Mapping[str, Any]], *, public_url: str = "", older: str = "", filters: Mapping[str, str] | None = None
-) -> str:
-    """Write the list of recent verdicts (rows of `judge.archive.Archive.list`) as one HTML page.
-
-    `older` is the id to ask the next page with (``?before=``), empty on the last
-    one; `filters` are those that made this list, and are kept in its links.
-    """
-    kept = {name: value for name, value in ({} if filters is None else filters).items() if value}
-    query = "&".join(f"{words.url_part(name)}={words.url_part(value)}" for name, value in {**kept, "before": older}.items())
-    return _render(
-        "verdicts.html",
-        public_url=public_url.rstrip("/"),
-        rows=[_row(row) for row in rows],
-        older=f"?{query}" if older else "",
-        filters={words.one_line(name): words.one_line(value) for name, value in kept.items()},
-    )
+def _chosen(record: Mapping[str, Any], metric: str) -> tuple[list[tuple[int, Finding]], list[tuple[int, Finding]]]:
+    """Which metrics are shown whole, with their places, and which in one line."""
+    found = list(enumerate(findings(record)))
+    if metric:
+        wanted = [one for one in found if one[1].title == words.one_line(metric)]
+        if wanted:
+            return wanted[:DRAWN], []
+    return found[:DRAWN], found[DRAWN:]
 
 
-@cache
-def _environment() -> Environment:
-    # Jinja2 is only loaded by those who write a page.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-    environment.filters |= {"moment": words.moment, "iso": words.iso, "url_part": words.url_part}
-    return environment
+def _args(record: Mapping[str, Any]) -> dict[str, Any]:
+    args = section(section(record, "request"), "args")
+    return {name: args.get(name) for name in ("service", "namespace")}
 
 
-def _render(template: str, **values: object) -> str:
-    return _environment().get_template(template).render(version=_version(), **values)
-
-
-def _version() -> str:
-    from judge import __version__
-
-    return __version__
-
-
-def _picture(drawn: str) -> Markup:
-    """A picture of ours, whose every text `judge.reports.svg` has escaped."""
-    from markupsafe import Markup
-
-    return Markup(drawn)  # noqa: S704 - see above
-
-
-def _metric(finding: Finding, start: float | None, end: float | None) -> dict[str, Any]:
+def _metric(finding: Finding, key: tuple[str, str], shared: _Shared) -> dict[str, Any]:
     """One metric as the template shows it."""
     numbers = [
         ("baseline", finding.baseline_value),
@@ -120,9 +132,12 @@ def _metric(finding: Finding, start: float | None, end: float | None) -> dict[st
         ("accepted (tolerance)", finding.tolerance),
         ("must not slip through (notice)", finding.notice),
         ("bad direction", finding.direction),
-        ("p, worse than tolerated", finding.p),
+        ("decided by", finding.decided),
+        ("p, worse than tolerated", finding.against if finding.against else finding.p),
         ("p, two-sided", finding.p_two_sided),
         ("P(canary > baseline)", finding.effect),
+        ("would be called now", finding.detectable),
+        ("still missing", finding.missing),
         ("counts", finding.counts),
         ("samples, baseline/canary", finding.n),
         ("effective samples", finding.n_effective),
@@ -130,21 +145,72 @@ def _metric(finding: Finding, start: float | None, end: float | None) -> dict[st
         ("group", finding.group),
         ("weight", words.number(finding.weight)),
     ]
-    found = finding.interval
+    found, window = finding.interval, section(shared.record, "window")
+    told = shared.steps.get(key, [])
+    source = section(shared.record, "source")
+    times_asked = {name: window.get(name) for name in ("start", "end", "step")}
     return {
         "finding": finding,
         "numbers": [(name, text) for name, text in numbers if text not in {"", words.MISSING}],
-        "interval": _picture(svg.interval(found, classification=finding.classification)) if found is not None else "",
-        "spark": _picture(svg.sparkline(finding, start=start, end=end)),
-        "series": _picture(svg.time_series(finding, start=start, end=end)),
+        "interval": safe(svg.interval(found, classification=finding.classification)) if found is not None else "",
+        "spark": safe(svg.sparkline(finding, start=window.get("start"), end=window.get("end"))),
+        "series": safe(time_series(finding, shared.when)),
         "silent": _silent(finding),
+        "warm": shared.when.warm is not None,
+        "gaps": _gaps(finding),
+        "looks": len(shared.when.looks),
+        "distribution": safe(distribution(finding)),
+        "steps": told if len(told) > 1 else [],
+        "evidence": safe(evidence(finding.title, told)),
+        "queries": [(side, text, graph_link(source, text, **times_asked)) for side, text in finding.queries.items()],
     }
 
 
 def _silent(finding: Finding) -> str:
     """Which sides have no samples, in words."""
+    if finding.limit_only:
+        return ""
     sides = [side for side, drawn in (("baseline", finding.baseline), ("canary", finding.canary)) if not drawn]
     return f"no samples of the {' and the '.join(sides)}" if sides else ""
+
+
+def _gaps(finding: Finding) -> str:
+    """How many gaps each side has, in words."""
+    found = {side: gaps(drawn) for side, drawn in (("baseline", finding.baseline), ("canary", finding.canary))}
+    told = [
+        f"{side} {len(one)} ({words.duration(max(last - first for first, last in one))}{' at most' if len(one) > 1 else ''})"
+        for side, one in found.items()
+        if one
+    ]
+    return ", ".join(told)
+
+
+def _groups(verdict: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": words.one_line(group.get("name", "")),
+            "weight": words.number(group.get("weight")),
+            "score": words.number(group.get("score")),
+            "share": f"{min(max(float(group.get('score') or 0.0), 0.0), 100.0):.4g}",
+        }
+        for group in verdict.get("groups") or ()
+    ]
+
+
+def _thresholds(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """From which score on it passes, as the config says."""
+    given = section(section(record, "config"), "score")
+    return [(name, words.one_line(given[name])) for name in ("pass", "marginal") if given.get(name) is not None]
+
+
+def _warnings(record: Mapping[str, Any]) -> list[str]:
+    """What was warned of, each once: of the verdict, of the answers, of samples that share data."""
+    said = [*(section(record, "verdict").get("warnings") or ()), *(record.get("warnings") or ())]
+    return list(dict.fromkeys(words.one_line(warning) for warning in said))
+
+
+def _label(label: Mapping[str, Any]) -> dict[str, str]:
+    return {name: words.one_line(label.get(name) or "") for name in ("label", "by", "why")} | {"at": words.moment(label.get("at"))}
 
 
 def _facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -162,9 +228,9 @@ def _facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _about(record: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
     """Everything else that explains the verdict, section by section."""
-    window, times = section(record, "window"), {"start", "end", "first_sample"}
+    window, moments = section(record, "window"), {"start", "end", "first_sample"}
     verdict = section(record, "verdict")
-    shown = {name: words.moment(value) if name in times else value for name, value in window.items()}
+    shown = {name: words.moment(value) if name in moments else value for name, value in window.items()}
     shown |= {name: words.duration(window[name]) for name in ("step", "warmup") if window.get(name) is not None}
     whole = {
         "id": record.get("id"),
@@ -173,19 +239,28 @@ def _about(record: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]
         "config digest": record.get("config_digest"),
         "question": record.get("question"),
     }
+    asked = section(record, "request")
+    asked = {name: words.moment(value) if name in moments and isinstance(value, float) else value for name, value in asked.items()}
     sections = [
         ("Verdict", whole),
-        ("Request", section(record, "request")),
+        ("Request", asked),
         ("Window", shown),
         ("Traffic", section(record, "traffic")),
         ("Source", section(record, "source")),
+        ("Settings", section(record, "settings")),
         ("Versions", section(record, "versions")),
     ]
     return [
-        (name, [(words.one_line(key), _text(value)) for key, value in part.items() if value not in (None, "")])
+        (name, [(words.one_line(key), _text(value)) for key, value in part.items() if value not in (None, "", {}, words.MISSING)])
         for name, part in sections
         if part
     ]
+
+
+def _documents(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is shown as it was written: the config."""
+    config = section(record, "config")
+    return [("Config as it was used", words.plain(json.dumps(config, indent=2, ensure_ascii=False)))] if config else []
 
 
 def _text(value: object) -> str:
@@ -197,17 +272,3 @@ def _text(value: object) -> str:
     if isinstance(value, float):
         return words.number(value)
     return words.plain(json.dumps(value, ensure_ascii=False))
-
-
-def _row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """One row of the list as the template shows it."""
-    outcome = words.one_line(row.get("verdict") or "error")
-    texts = {name: words.one_line(row.get(name) or "") for name in ("config", "rollout", "baseline", "canary", "reason")}
-    return texts | {
-        "id": str(row.get("id", "")),
-        "asked_at": row.get("asked_at"),
-        "outcome": outcome,
-        "symbol": words.SYMBOLS.get(outcome, "?"),
-        "score": score(row),
-        "look": "" if row.get("look") is None else str(row["look"]),
-    }

@@ -41,6 +41,11 @@ _RATIO_UNITS = {"ratio", "fraction"}
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+def symbol(name: object) -> str:
+    """The sign of a verdict or classification."""
+    return SYMBOLS.get(str(name), "?")
+
+
 def plain(text: object) -> str:
     r"""Text of unknown origin, with nothing in it that a terminal or a browser would obey.
 

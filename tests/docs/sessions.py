@@ -51,6 +51,7 @@ def run_page(page: Path, folder: Path) -> list[Ran]:
     found = [(block, step) for block in blocks(page, "console") for step in steps(block)]
     shutil.copytree(ROOT / "judge" / "demo", folder / "judge" / "demo")
     shutil.copytree(ROOT / "configs", folder / "configs")
+    shutil.copytree(ROOT / "tests" / "data", folder / "tests" / "data")
     for block in blocks(page):
         if block.file:
             (folder / block.file).write_text(block.text, encoding="utf-8")

@@ -52,6 +52,6 @@ def test_description_names_every_route():
 
     # Kayenta's own API is described by Kayenta.
     ours = [rule for rule in app.url_map.iter_rules() if not rule.endpoint.startswith("kayenta.")]
-    routes = {rule.rule.replace("<verdict_id>", "{id}") for rule in ours}
+    routes = {rule.rule.replace("<verdict_id>", "{id}").replace("<path:name>", "{name}") for rule in ours}
 
     assert routes == described

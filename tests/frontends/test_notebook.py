@@ -321,7 +321,8 @@ def test_judged_again_by_nothing_else_nothing_changes(looks):
 
 
 def test_other_settings_change_verdicts_and_the_reason_is_told(looks):
-    after = notebook.rejudge(looks, **{"metrics.error-ratio.critical": False, "tolerance": "90%", "notice": "95%"})
+    errors = {"metrics.error-ratio.tolerance": "300%", "metrics.error-ratio.notice": "900%"}
+    after = notebook.rejudge(looks, **{"tolerance": "90%", "notice": "95%", **errors})
     changed = notebook.changes(looks, after)
 
     whole = changed[changed["metric"] == ""]

@@ -1,0 +1,1 @@
+"""Calibration and replay, on a made-up past that real servers hold."""
