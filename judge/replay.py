@@ -11,7 +11,7 @@ from judge.analysis import uncompared
 from judge.core.canary import judge_canary
 from judge.core.config import CanaryConfig
 from judge.core.kayenta.adapter import is_kayenta_document
-from judge.core.model import Outcome, Verdict
+from judge.core.model import Outcome, Verdict, series_title
 from judge.errors import ConfigError, DumpError, Fault
 from judge.wire.config import parse_config
 from judge.wire.config_document import ConfigDocument, MetricDocument
@@ -228,8 +228,7 @@ def _of_results(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, 
 
 
 def _title(result: Mapping[str, Any]) -> str:
-    inner = ",".join(f'{key}="{value}"' for key, value in sorted(result["labels"].items()))
-    return f"{result['name']}{{{inner}}}" if inner else str(result["name"])
+    return series_title(result["name"], result["labels"])
 
 
 def _walk(before: Any, now: Any, path: str) -> Iterator[Difference]:

@@ -50,6 +50,22 @@ class Outcome(StrEnum):
         return list(Outcome).index(self)
 
 
+def series_title(name: str, labels: Mapping[str, str]) -> str:
+    """Write a metric's name with its labels, where it has several label sets.
+
+    Examples
+    --------
+    >>> series_title("latency", {}), series_title("latency", {"route": "/b", "code": "200"})
+    ('latency', 'latency{code="200",route="/b"}')
+    """
+    return f"{name}{{{label_words(labels)}}}" if labels else name
+
+
+def label_words(labels: Mapping[str, str]) -> str:
+    """Write labels as PromQL does, in one order."""
+    return ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Series:
     """Samples of one metric on one side.
@@ -244,10 +260,7 @@ class MetricResult:
     @property
     def title(self) -> str:
         """The name, with the labels where the metric has several label sets."""
-        if not self.labels:
-            return self.name
-        inner = ",".join(f'{key}="{value}"' for key, value in sorted(self.labels.items()))
-        return f"{self.name}{{{inner}}}"
+        return series_title(self.name, self.labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

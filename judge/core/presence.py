@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from judge.core.config import CanaryConfig
-from judge.core.model import Classification, Series, SeriesPair
+from judge.core.model import Classification, Series, SeriesPair, label_words
 
 
 def complete(config: CanaryConfig, pairs: Sequence[SeriesPair]) -> list[SeriesPair]:
@@ -47,7 +47,6 @@ def missing_side(pair: SeriesPair) -> str:
     if len(empty) == 2:
         return f"neither side has {what}"
     other = "canary" if empty[0] == "baseline" else "baseline"
-    labels = ",".join(f'{key}="{value}"' for key, value in sorted(pair.labels.items()))
-    if labels:
-        return f"only the {other} has {{{labels}}}: there is nothing to compare it with"
+    if pair.labels:
+        return f"only the {other} has {{{label_words(pair.labels)}}}: there is nothing to compare it with"
     return f"the {empty[0]} has no {what}"

@@ -16,6 +16,7 @@ from operator import itemgetter
 from statistics import median
 from typing import Any, TypeAlias
 
+from judge.core.model import series_title
 from judge.core.words import points
 from judge.reports import deciding, words
 
@@ -265,8 +266,7 @@ def _first(found: Mapping[str, Any], *names: str) -> float | None:
 
 def title_of(result: Mapping[str, Any]) -> str:
     """The metric's name, with its labels where it has several label sets."""
-    inner = ",".join(f'{key}="{value}"' for key, value in sorted((result.get("labels") or {}).items()))
-    return words.one_line(f"{result.get('name', '')}{{{inner}}}" if inner else result.get("name", ""))
+    return words.one_line(series_title(str(result.get("name", "")), result.get("labels") or {}))
 
 
 def _counts(counts: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from judge.core.config import MetricConfig
-from judge.core.model import Classification, Problem, Series, SeriesPair
+from judge.core.model import Classification, Problem, Series, SeriesPair, label_words
 from judge.core.pairing import events_of, pair_by_labels, strangers
 from judge.core.scope import rate_window
 from judge.sources import Answer
@@ -87,8 +87,7 @@ def _count_pairs(
     events = {side: _series(mine, "numerator", side) for side in ("baseline", "canary")}
     lost = [labels for side in totals for labels in strangers(events[side], totals[side], apart=apart)]
     if lost:
-        shown = ",".join(f'{key}="{value}"' for key, value in sorted(lost[0].items()))
-        message = f"the numerator has series that the denominator lacks ({{{shown}}}); give both the same sum by (…)"
+        message = f"the numerator has series that the denominator lacks ({{{label_words(lost[0])}}}); give both the same sum by (…)"
         problem = Problem(classification=Classification.ERROR, message=message)
         return [
             SeriesPair(

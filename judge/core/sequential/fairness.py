@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from judge.core import words
 from judge.core.config import CanaryConfig, Direction, MetricConfig
-from judge.core.model import SeriesPair, Traffic, Window
+from judge.core.model import SeriesPair, Traffic, Window, label_words
 from judge.core.sequential.budget import Look, by_the_clock
 from judge.core.sequential.evidence import Evidence, Scaled
 from judge.core.statistics.dependence import batch_length, batch_means, difference_of, winsorise
@@ -42,7 +42,7 @@ def of_the_labels(pairs: Sequence[SeriesPair]) -> list[str]:
         for side in ("baseline", "canary"):
             alone = [pair for pair in mine if not _present(pair, side) and _present(pair, "canary" if side == "baseline" else "baseline")]
             if alone:
-                labels = ",".join(f'{key}="{value}"' for key, value in sorted(alone[0].labels.items()))
+                labels = label_words(alone[0].labels)
                 more = f" and {len(alone) - 1} more" if len(alone) > 1 else ""
                 found.append(f"{name}: {len(alone)} of {len(mine)} label sets do not exist on the {side} ({{{labels}}}{more})")
     return found

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from judge.core.config import CanaryConfig
+from judge.core.model import series_title
 from judge.frontends.adopting import config_document
 from judge.frontends.scoring import score_canary
 from judge.sources.dump import Dump
@@ -103,7 +104,7 @@ def metrics(record: Record) -> pd.DataFrame:
     rows = []
     for result in record["verdict"]["results"]:
         found = {} if result["comparison"] is None else result["comparison"]
-        rows.append({**found, **result, "metric": title_of(result["name"], result["labels"])})
+        rows.append({**found, **result, "metric": series_title(result["name"], result["labels"])})
     return frame_of(rows, _METRIC_COLUMNS)
 
 
@@ -112,12 +113,6 @@ def frame_of(rows: Sequence[Record], columns: Mapping[str, str]) -> pd.DataFrame
     import pandas as pd
 
     return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=kind) for name, kind in columns.items()})
-
-
-def title_of(name: str, labels: Mapping[str, str]) -> str:
-    """Name a series as `MetricResult.title` does."""
-    inner = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
-    return f"{name}{{{inner}}}" if inner else name
 
 
 def samples(record: Record, metric: str) -> pd.DataFrame:
@@ -153,7 +148,7 @@ def samples(record: Record, metric: str) -> pd.DataFrame:
 
 def one_of(parts: Sequence[Record], metric: str, key: str) -> Record:
     """Find the part of this title, or of this name where only one has it."""
-    titles = {title_of(part[key], part["labels"]): part for part in parts}
+    titles = {series_title(part[key], part["labels"]): part for part in parts}
     named = [part for part in parts if part[key] == metric]
     if metric in titles:
         return titles[metric]
@@ -213,7 +208,7 @@ def evidence(records: Sequence[Record]) -> pd.DataFrame:
                     **decision,
                     **result,
                     "look": window["look"],
-                    "metric": title_of(result["name"], result["labels"]),
+                    "metric": series_title(result["name"], result["labels"]),
                     "tolerance_percent": _relative(result["tolerance"]),
                     "notice_percent": _relative(result["notice"]),
                     "wait_s": wait.get("seconds"),

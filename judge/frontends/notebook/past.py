@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from judge.archive import each_row
 from judge.archive.nouns import Wanted
 from judge.core.config import CanaryConfig
+from judge.core.model import series_title
 from judge.errors import RequestError
 from judge.frontends.filters import FILTERS, read_wanted
-from judge.frontends.notebook.frames import Record, frame_of, title_of
+from judge.frontends.notebook.frames import Record, frame_of
 from judge.frontends.opening import opened
 from judge.replay import Change, Replay
 from judge.replay import rejudge as judge_again
@@ -208,9 +209,9 @@ def changes(before: Sequence[Record], after: Sequence[Record]) -> pd.DataFrame:
         whole = {"id": old["id"], "before": old["verdict"]["verdict"], "now": new["verdict"]["verdict"]}
         if whole["before"] != whole["now"]:
             rows.append({**whole, "metric": "", "reason": new["verdict"]["reason"]})
-        known = {title_of(result["name"], result["labels"]): result for result in old["verdict"]["results"]}
+        known = {series_title(result["name"], result["labels"]): result for result in old["verdict"]["results"]}
         for result in new["verdict"]["results"]:
-            title = title_of(result["name"], result["labels"])
+            title = series_title(result["name"], result["labels"])
             was = known[title]["classification"] if title in known else ""
             if was != result["classification"]:
                 told = {"classification_before": was, "classification_now": result["classification"], "reason": result["reason"]}
