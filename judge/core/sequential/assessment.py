@@ -106,13 +106,13 @@ class _Values:
         self.evidence, self.metric, self.scaled, self.settings = evidence, metric, scaled, settings
         self.levels, self.whole = levels, whole
         self.caution = min(1.0, whole.effective / _least_effective(whole, settings)) ** 2
-        self.late = self._late()
+        self.late = self._late(_RECENT_FEWEST)
         self.shapes = self._shapes()
         self.p = worst(whole, scaled, metric)[0]
 
-    def _late(self) -> list[tuple[float, Posterior]]:
-        """The shift over the later parts of the window, with the share of the window before each."""
-        if "recent" not in self.levels or len(self.evidence.canary) < _RECENT_FEWEST:
+    def _late(self, fewest: int) -> list[tuple[float, Posterior]]:
+        """The shift over the later parts of a window of so many samples, with the share of the window before each."""
+        if "recent" not in self.levels or len(self.evidence.canary) < fewest:
             return []
         found = ((since, late_shift(self.evidence, self.scaled, self.settings, since=since)) for since in LATE)
         return [(since, late) for since, late in found if late is not None]
@@ -175,12 +175,9 @@ class _Values:
 
         The later parts are asked earlier than for a regression: a pass can wait where a fail could not be undone.
         """
-        late = [found for _, found in self.late]
-        if not late and "recent" in self.levels and len(self.evidence.canary) >= _SUSPECT_FEWEST:
-            parts = (late_shift(self.evidence, self.scaled, self.settings, since=since) for since in LATE)
-            late = [part for part in parts if part is not None]
-        nearly_sure = self.settings.suspect
-        return any(noticed(part, self.scaled, side) > nearly_sure for part in (self.whole, *late) for side in bad_sides(self.metric))
+        late = self.late if self.late else self._late(_SUSPECT_FEWEST)
+        parts = (self.whole, *(part for _, part in late))
+        return any(noticed(part, self.scaled, side) > self.settings.suspect for part in parts for side in bad_sides(self.metric))
 
     def _shifts(self) -> list[tuple[float, float, Classification]]:
         """Every part of the window over which the level is beyond tolerance: what is before it, p and side."""
@@ -273,9 +270,12 @@ def _assess_counts(evidence: Evidence, metric: MetricConfig, levels: dict[str, f
 
 def _ratio_suspect(ratio: Ratio, metric: MetricConfig) -> bool:
     """Whether the difference that was seen is larger than `notice`."""
-    difference = ratio.canary - ratio.baseline
-    margin = metric.notice.amount(min(ratio.baseline, 1 - ratio.baseline))
-    return max(difference if side is Classification.HIGH else -difference for side in bad_sides(metric)) > margin
+    return _worse(ratio.canary - ratio.baseline, metric) > ratio.amount(metric.notice)
+
+
+def _worse(difference: float, metric: MetricConfig) -> float:
+    """How far a difference goes in a bad direction; negative where it goes in a good one."""
+    return max(difference if side is Classification.HIGH else -difference for side in bad_sides(metric))
 
 
 def _worst_ratio(ratio: Ratio, metric: MetricConfig) -> tuple[float, Classification]:
@@ -290,13 +290,12 @@ def _has_fallen(whole: Ratio, recent: Ratio, metric: MetricConfig) -> bool:
     if requests <= 0:
         return False
     better = (whole.counts.canary_events - recent.counts.canary_events) / requests - recent.canary
-    margin = metric.notice.amount(min(whole.baseline, 1 - whole.baseline))
-    return max(better if side is Classification.HIGH else -better for side in bad_sides(metric)) > margin
+    return _worse(better, metric) > whole.amount(metric.notice)
 
 
 def ratio_within(ratio: Ratio, metric: MetricConfig, settings: SequentialSettings) -> bool:
     """Whether a difference as large as `notice` is excluded."""
-    margin = metric.notice.amount(min(ratio.baseline, 1 - ratio.baseline))
+    margin = ratio.amount(metric.notice)
     low, high = ratio.interval(settings.beta)
     up = metric.direction is Direction.DECREASE or high <= margin
     return up and (metric.direction is Direction.INCREASE or low >= -margin)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from judge.core.config import Direction, MetricConfig
+from judge.core.config import Direction, Margin, MetricConfig
 from judge.core.model import Counts, Floats
 from judge.core.sequential.evidence import Evidence
 from judge.core.sequential.settings import SequentialSettings
@@ -32,6 +32,10 @@ class Ratio:
     def canary(self) -> float:
         """The canary's proportion."""
         return self.counts.canary_events / self.counts.canary_total
+
+    def amount(self, margin: Margin) -> float:
+        """A margin as a difference of proportions, by the rarer outcome of the baseline."""
+        return margin.amount(min(self.baseline, 1 - self.baseline))
 
     def interval(self, tail: float) -> tuple[float, float]:
         """Difference canary minus baseline, with `tail` on each side."""

@@ -47,8 +47,7 @@ def _counts(evidence: Evidence, metric: MetricConfig, found: Assessment, setting
     difference = ratio.canary - ratio.baseline
     if metric.direction is Direction.DECREASE:
         difference, high = -difference, -low
-    rarer = min(ratio.baseline, 1 - ratio.baseline)
-    noticed, tolerated = metric.notice.amount(rarer), metric.tolerance.amount(rarer)
+    noticed, tolerated = ratio.amount(metric.notice), ratio.amount(metric.tolerance)
     width = max(high - difference, 0.0)
     # The level of this look against that of the interval, on the normal scale.
     from scipy.special import ndtri
