@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_Z95 = 1.959963984540054
+from judge.core.statistics.counts import wilson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,13 +20,8 @@ class Share:
     high: float
 
 
-def share(count: int, of: int, *, z: float = _Z95) -> Share:
-    r"""Estimate a share ([1]_): right near 0 and 1, where healthy canaries are.
-
-    References
-    ----------
-    .. [1] E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
-       J. Am. Stat. Assoc. 22 (1927) 209-212.
+def share(count: int, of: int) -> Share:
+    """Estimate a share by Wilson's interval: right near 0 and 1, where healthy canaries are.
 
     Examples
     --------
@@ -36,11 +31,9 @@ def share(count: int, of: int, *, z: float = _Z95) -> Share:
     """
     if of <= 0:
         return Share(count=count, of=of, share=math.nan, low=math.nan, high=math.nan)
-    p = count / of
-    centre = (p + z * z / (2 * of)) / (1 + z * z / of)
-    reach = z * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of)) / (1 + z * z / of)
-    low = 0.0 if count == 0 else max(centre - reach, 0.0)
-    return Share(count=count, of=of, share=p, low=low, high=1.0 if count == of else min(centre + reach, 1.0))
+    low, high = wilson(count, of, level=0.95)
+    # The ends are exact: rounding must not leave a hair of doubt where there is none.
+    return Share(count=count, of=of, share=count / of, low=0.0 if count == 0 else low, high=1.0 if count == of else high)
 
 
 def smallest_caught(sizes: Sequence[float], caught: Sequence[float], *, wanted: float) -> float | None:
