@@ -76,15 +76,14 @@ def scores(rows: Iterable[Mapping[str, Any]]) -> list[Score]:
     found: dict[str, dict[str, dict[str, Score]]] = {}
     for row in rows:
         config, month = row["config"], datetime.fromtimestamp(row["asked_at"], tz=UTC).strftime("%Y-%m")
-        verdict, is_right = row["verdict"], row["label"] == RIGHT
+        verdict, is_bad = row["verdict"], was_bad(row["verdict"], row["label"])
         metrics = found.setdefault(config, {"": {}})
-        decided = verdict in _DECIDED
-        is_bad = (verdict == "fail") == is_right
-        _count(metrics, config, "", month, _kind(fired=verdict == "fail", decided=decided, bad=is_bad))
+        decided = is_bad is not None
+        _count(metrics, config, "", month, _kind(fired=verdict == "fail", decided=decided, bad=is_bad is True))
         # Nobody said whether a canary was bad whose verdict was open.
         for metric, classification in row["metrics"].items() if decided else ():
             fired = classification in _FIRED
-            kind = _kind(fired=fired, decided=fired or classification == "pass", bad=is_bad)
+            kind = _kind(fired=fired, decided=fired or classification == "pass", bad=is_bad is True)
             _count(metrics, config, metric, month, kind)
     return [
         score
@@ -92,6 +91,17 @@ def scores(rows: Iterable[Mapping[str, Any]]) -> list[Score]:
         for months in metrics.values()
         for _, score in sorted(months.items(), key=lambda item: item[0])
     ]
+
+
+def was_bad(verdict: str, label: str) -> bool | None:
+    """Whether the canary was bad, as a label says; None of a verdict that was neither pass nor fail, whose label does not tell.
+
+    Examples
+    --------
+    >>> was_bad("fail", "right"), was_bad("pass", "wrong"), was_bad("fail", "wrong"), was_bad("inconclusive", "right")
+    (True, True, False, None)
+    """
+    return (verdict == "fail") == (label == RIGHT) if verdict in _DECIDED else None
 
 
 def _kind(*, fired: bool, decided: bool, bad: bool) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from judge.archive import each_row
 from judge.archive.nouns import Wanted
+from judge.archive.scores import was_bad
 from judge.core.config import CanaryConfig
 from judge.core.model import series_title
 from judge.errors import RequestError
@@ -95,8 +96,8 @@ def labelled(archive: str = "", **filters: Any) -> pd.Series[str]:
 
     with opened(archive) as kept:
         rows = kept.labelled(_wanted(filters))
-    bad = {("fail", "right"), ("pass", "wrong")}
-    found = {row["id"]: "bad" if (row["verdict"], row["label"]) in bad else "healthy" for row in rows if row["verdict"] in {"fail", "pass"}}
+    told = {row["id"]: was_bad(row["verdict"], row["label"]) for row in rows}
+    found = {verdict_id: "bad" if bad else "healthy" for verdict_id, bad in told.items() if bad is not None}
     return pd.Series(found, dtype="str", name="truth")
 
 
