@@ -128,12 +128,7 @@ def import_files(paths: Sequence[Path], *, archive_url: str) -> int:
 def _take_in(archive: Archive, raw: RawCanary | DumpError) -> bool:
     if isinstance(raw, DumpError):
         raise raw
-    document = raw.document
-    if document is None:
-        try:
-            document = json.loads(raw.text)
-        except ValueError as error:
-            raise DumpError(f"not JSON: {error}", where=raw.place) from error
+    document = raw.read()
     if isinstance(document, Mapping) and isinstance(document.get("record"), Mapping):
         record, labels = read_line(document, where=raw.place)
         return archive.restore(record, labels)

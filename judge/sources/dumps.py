@@ -41,6 +41,21 @@ class RawCanary:
     text: str = ""
     document: Any = None
 
+    def read(self) -> Any:
+        """Give the document.
+
+        Raises
+        ------
+        DumpError
+            Where the text is no JSON.
+        """
+        if self.document is not None:
+            return self.document
+        try:
+            return json.loads(self.text)
+        except ValueError as error:
+            raise DumpError(f"not JSON: {error}", where=self.place) from error
+
 
 def load_dump(path: str | Path) -> list[Dump]:
     """Read every canary of a file.
@@ -130,12 +145,7 @@ def parse(raw: RawCanary) -> Dump:
     DumpError
         With every fault and its dotted path.
     """
-    document = raw.document
-    if document is None:
-        try:
-            document = json.loads(raw.text)
-        except ValueError as error:
-            raise DumpError(f"not JSON: {error}", where=raw.place) from error
+    document = raw.read()
     if isinstance(document, list) or (isinstance(document, Mapping) and "metricSetPairList" in document):
         return parse_pairs(document, where=raw.place, fallback_id=raw.fallback_id)
     if not isinstance(document, Mapping):
