@@ -71,8 +71,16 @@ class ConfinedArchive:
 
     def _within(self, wanted: Wanted) -> Wanted:
         """Confine a question in the database itself, so that pages are whole."""
-        names = frozenset(tally.config for tally in self._archive.configs() if self._caller.knows(tally.config))
-        return replace(wanted, configs=names, namespaces=self._caller.namespaces)
+        return replace(wanted, configs=self._names(), namespaces=self._caller.namespaces)
+
+    def _names(self) -> frozenset[str] | None:
+        """Names of the configs that may be seen, None for all; the archive is only asked where a pattern must be matched."""
+        patterns = self._caller.configs
+        if "*" in patterns:
+            return None
+        if not any(sign in pattern for pattern in patterns for sign in "*?["):
+            return frozenset(patterns)
+        return frozenset(tally.config for tally in self._archive.configs() if self._caller.knows(tally.config))
 
     def _check(self, verdict_id: str) -> dict[str, Any]:
         found = self._archive.row(verdict_id)
