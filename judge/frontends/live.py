@@ -32,7 +32,7 @@ def judge_live(asked: dict[str, Any], *, archive_url: str, form: str) -> int:
     """Judge, print and keep; return the exit status."""
     settings = settings_for(asked.pop("url"))
     now = time.time()
-    analysis = analyse(asked, settings, now)
+    analysis = analyse({**asked, "args": given_args(asked["args"])}, settings, now)
     record = write_record(analysis, id=new_id(now), asked_at=now)
     click.echo(show(record, form))
     try:
@@ -48,7 +48,7 @@ def save_live(asked: dict[str, Any], *, output: Path, append: bool) -> int:
     """Fetch and save; return the exit status, that of the file and not of the canary."""
     settings = settings_for(asked.pop("url"))
     now = time.time()
-    analysis = analyse(asked, settings, now)
+    analysis = analyse({**asked, "args": given_args(asked["args"])}, settings, now)
     if source_failed(analysis):
         raise SourceUnreachable(f"nothing was saved: {analysis.verdict.reason}")
     if not analysis.pairs:
@@ -84,7 +84,7 @@ def settings_for(url: str) -> Settings:
 
 
 def analyse(asked: dict[str, Any], settings: Settings, now: float) -> Analysis:
-    """Judge one live question; `args` is a mapping, or ``NAME=VALUE`` pairs as the command line gives them.
+    """Judge one live question; its `args` are a mapping.
 
     Raises
     ------
@@ -94,8 +94,7 @@ def analyse(asked: dict[str, Any], settings: Settings, now: float) -> Analysis:
     deadline = asked.pop("deadline")
     config = find_config(asked.pop("config"), settings)
     given = {key: value for key, value in asked.items() if key != "args" and value}
-    args = asked["args"] if isinstance(asked["args"], Mapping) else given_args(asked["args"])
-    request, config = parse_request({**given, "config": config.name, "args": args}, {config.name: config}, now=now)
+    request, config = parse_request({**given, "config": config.name, "args": asked["args"]}, {config.name: config}, now=now)
     if config.source not in settings.sources:
         hint = "give --prometheus or set JUDGE_PROMETHEUS_URL" if config.source == "default" else "it is not in server.yaml"
         raise ConfigError([Fault(path="source", message=f"there is no source {config.source!r}: {hint}", allowed=tuple(settings.sources))])

@@ -18,7 +18,7 @@ from judge.core.canary import JUDGES, judge_canary
 from judge.core.config import CanaryConfig, LooksConfig, ScoreThresholds
 from judge.core.model import Window
 from judge.errors import ConfigError, DumpError, Fault, nearest
-from judge.frontends.printing import STATUS, line, show, worst
+from judge.frontends.printing import STATUS, show, worst
 from judge.reports import junit
 from judge.service import write_record
 from judge.settings import DEFAULT_CONFIG_DIR
@@ -110,7 +110,7 @@ def score_one(part: RawCanary | DumpError | str, config: CanaryConfig | None, ju
             made = score_canary(parse(part), config, judge_name)
         except (DumpError, ConfigError) as error:
             return _broken(str(error), form, part.fallback_id)
-        text = {"jsonl": lambda: write_json(line(made)), "junit": lambda: junit.suite(made)}.get(form, lambda: show(made, form))()
+        text = junit.suite(made) if form == "junit" else show(made, form)
         bare = form in {"jsonl", "json", "junit"}
         return Scored(status=STATUS[made["verdict"]["verdict"]], text=text if bare else f"{made['id']}\n{text}\n")
     return _broken(str(part), form, "")
