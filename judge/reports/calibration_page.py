@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from judge.reports import calibration_pictures as pictures
 from judge.reports import words
 from judge.reports.calibration import KINDS, change, percent, title
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
-
-_TEMPLATES = Path(__file__).parent / "templates"
+from judge.reports.html import fill, safe
 
 
 def calibration_page(found: Mapping[str, Any], *, diff: str = "") -> str:
     """Write the document of a calibration as a page; `diff` is the proposed change of the config's file."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    from judge import __version__
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     alarms = found["false_alarms"]
     basis = alarms.get(found["pairs"]["basis"])
     looks = [len(one["looks"]) for one in found["replayed"]]
-    return environment.get_template("calibration.html").render(
-        version=__version__,
+    return fill(
+        "calibration.html",
         title=title(found),
         found=found,
         window=found["window"],
@@ -42,7 +30,7 @@ def calibration_page(found: Mapping[str, Any], *, diff: str = "") -> str:
             {
                 "name": words.one_line(name),
                 "alone": one["stops_alone"],
-                "picture": _drawn(pictures.power_curves(name, one)),
+                "picture": safe(pictures.power_curves(name, one)),
                 "rows": _smallest(one),
             }
             for name, one in found["power"].items()
@@ -66,13 +54,6 @@ def calibration_page(found: Mapping[str, Any], *, diff: str = "") -> str:
     )  # fmt: skip
 
 
-def _drawn(picture: str) -> Markup:
-    """A picture of ours, whose every text `judge.reports.calibration_pictures` has escaped."""
-    from markupsafe import Markup
-
-    return Markup(picture)  # noqa: S704 - see above
-
-
 def _part(share: Mapping[str, Any]) -> str:
     return words.percent(share["share"], signed=False)
 
@@ -84,7 +65,7 @@ def _alarms(alarms: Mapping[str, Any]) -> list[dict[str, Any]]:
             "name": KINDS[kind],
             "n": one["n"],
             "stopped": percent(one["stopped"]),
-            "bar": _drawn(pictures.share_bar(one["stopped"], most=most)),
+            "bar": safe(pictures.share_bar(one["stopped"], most=most)),
             "marginal": percent(one["marginal"]),
             "undecided": percent(one["inconclusive"]),
             "most": f"{most:.0%}",
@@ -101,7 +82,7 @@ def _metrics(basis: Mapping[str, Any]) -> list[dict[str, Any]]:
             "limit": one["limit"],
             "critical": one["critical"],
             "regressed": percent(one["regressed"]),
-            "bar": _drawn(pictures.share_bar(one["regressed"], most=most)),
+            "bar": safe(pictures.share_bar(one["regressed"], most=most)),
             "undecided": percent(one["undecided"]),
             "tests": ", ".join(f"{test or 'it'} {count}" for test, count in one["by_test"].items()),
             "most": f"{most:.0%}",
@@ -128,11 +109,11 @@ def _samples(name: str, one: Mapping[str, Any]) -> dict[str, Any]:
         "name": words.one_line(name),
         "samples": words.number(one["samples"]),
         "effective": words.number(one["effective"]),
-        "bar": _drawn(pictures.effective(one["samples"], one["effective"])),
+        "bar": safe(pictures.effective(one["samples"], one["effective"])),
         "lag": words.MISSING if lag is None else f"{lag:.2f}",
         "usual": words.percent(one["change_97"], signed=False),
         "offsets": words.percent(one["pod_offsets"], signed=False),
-        "hours": _drawn(pictures.hours(one["by_hour"])),
+        "hours": safe(pictures.hours(one["by_hour"])),
     }
 
 
@@ -146,7 +127,7 @@ def _rollout(one: Mapping[str, Any], most: int) -> dict[str, Any]:
         "ending": one["ending"],
         "outcome": one["outcome"] if one["outcome"] is not None else "not judged",
         "reason": words.one_line(one["reason"]),
-        "strip": _drawn(pictures.strip(one, most=most)),
+        "strip": safe(pictures.strip(one, most=most)),
     }
 
 

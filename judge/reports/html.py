@@ -26,18 +26,19 @@ _SERVED = ("report.js", "service.js")
 
 def render(template: str, *, served: bool, **values: object) -> str:
     """Write a page; `served` is one that the service gives, else it is a file that is sent around."""
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            version=_version(),
-            served=served,
-            policy=policy(served=served),
-            style=safe(_asset("style.css")),
-            scripts=[safe(_asset(name)) for name in _scripts(served=served)],
-            **values,
-        )
+    return fill(
+        template,
+        served=served,
+        policy=policy(served=served),
+        style=safe(_asset("style.css")),
+        scripts=[safe(_asset(name)) for name in _scripts(served=served)],
+        **values,
     )
+
+
+def fill(name: str, /, **values: object) -> str:
+    """Write a template with these values, every text of which is escaped; for a page that has its own style and policy."""
+    return _environment().get_template(name).render(version=_version(), **values)
 
 
 @cache
