@@ -1,6 +1,6 @@
 """The tables of the archive: the one place that names them.
 
-A verdict's record is one compressed document and its samples are another, because both are only ever read
+A verdict's record is one compressed document and its samples are another (`judge.archive.packing`), because both are only ever read
 whole; they lie apart from the columns that lists are sorted and filtered by, so that a list reads none of
 them. Times are unix seconds: SQLite and PostgreSQL disagree about time zones, but not about numbers.
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised by one with every change that an older judge could not read."""
 
 metadata = sa.MetaData()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from judge.archive import packing
 from judge.archive.database import clean_text
+from judge.archive.packing import pack, pack_samples
 from judge.errors import ArchiveError
 
 _WORST = ("high", "low", "error", "nodata", "undecided", "pass")
 _FIRED = {"high", "low"}
-# Samples are digits that hardly compress: level 6 saves a tenth more and takes four times as long.
-_LEVEL = 2
 # Measured on both databases: what a verdict, its indexes and one of its results take beside the packed record.
 _BYTES_OF_VERDICT = 1500
 _BYTES_OF_RESULT = 150
@@ -28,7 +26,7 @@ def spread(record: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], l
         Where the record is not strict JSON.
     """
     try:
-        samples = pack(record["samples"]) if "samples" in record else None
+        samples = pack_samples(record["samples"]) if "samples" in record else None
         blob = pack({key: value for key, value in record.items() if key != "samples"})
     except (TypeError, ValueError) as error:
         raise ArchiveError(f"the record of verdict {record.get('id')} is not strict JSON: {error}") from error
@@ -80,11 +78,6 @@ def _results(verdict_id: str | None, found: Any) -> Iterator[dict[str, Any]]:
         }
 
 
-def pack(document: Any) -> bytes:
-    """Compress strict JSON; the escapes of ASCII keep halves of surrogate pairs whole."""
-    return zlib.compress(json.dumps(document, allow_nan=False, separators=(",", ":")).encode("ascii"), _LEVEL)
-
-
 def unpack(verdict_id: str, where: str | None, record: bytes, samples: bytes | None) -> dict[str, Any]:
     """Put a record together.
 
@@ -94,10 +87,10 @@ def unpack(verdict_id: str, where: str | None, record: bytes, samples: bytes | N
         Where it is damaged.
     """
     try:
-        found: dict[str, Any] = json.loads(zlib.decompress(record))
+        found: dict[str, Any] = packing.unpack(record)
         if samples is not None:
-            found["samples"] = json.loads(zlib.decompress(samples))
-    except (zlib.error, ValueError) as error:
+            found["samples"] = packing.unpack_samples(samples)
+    except ValueError as error:
         raise ArchiveError(f"archive {where}: the record of verdict {verdict_id} is damaged: {error}") from error
     return found
 

@@ -171,7 +171,7 @@ def test_of_processes_that_open_an_archive_at_once_one_makes_its_tables(url: str
             process.stdin.flush()
         said = "".join(process.communicate(timeout=60)[0] for process in processes)
 
-    assert said.split().count("3" if before == "version 1" else "0") == 4, said
+    assert said.splitlines().count("3" if before == "version 1" else "0") == 4, said
     assert said.count("its tables are brought from version 1") == (1 if before == "version 1" else 0), said
     assert noted(url) == (SCHEMA_VERSION, revision(SCHEMA_VERSION))
 

@@ -7,6 +7,7 @@ what is left when it is killed in the middle.
 from __future__ import annotations
 
 import argparse
+import http.client
 import itertools
 import json
 import os
@@ -295,8 +296,8 @@ def killed(url: str, folder: Path, count: int) -> Killed:
     numbers = itertools.count(1_000_000)
 
     def keep_asking(address: str) -> None:
-        # Whoever is in the middle when the service dies gets no answer.
-        with suppress(OSError):
+        # Whoever is in the middle when the service dies gets no answer, or half of one.
+        with suppress(OSError, http.client.HTTPException):
             while True:
                 answered.append(ask(address, next(numbers))["id"])
                 if len(answered) >= count:
