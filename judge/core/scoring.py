@@ -8,6 +8,7 @@ a template which reads only the score is not misled either.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -115,7 +116,7 @@ def _rule(
     critical = next((r for r in results if r.critical and r.classification.regressed), None)
     if critical is not None:
         return Outcome.FAIL, 0.0, f"critical {critical.title}: {critical.reason}"
-    worst = max((r for r in results if r.classification.regressed), key=lambda r: r.weight, default=None)
+    worst = max((r for r in results if r.classification.regressed), key=_gravity, default=None)
     if worst is not None and 100 - shares.regressed < config.score.marginal:
         best = words.number(100 - shares.regressed)
         return Outcome.FAIL, shares.score, f"{worst.title}: {worst.reason} (score at best {best} < {words.number(config.score.marginal)})"
@@ -157,7 +158,7 @@ def _doubt(results: tuple[MetricResult, ...], shares: _Shares, config: CanaryCon
     worst = 100 * shares.passed / (shares.passed + shares.regressed + weight)
     if worst >= config.score.marginal:
         return ""
-    first = max(suspects, key=lambda result: result.weight)
+    first = max(suspects, key=_gravity)
     return (
         f"{first.title} is not decided and looks worse than what must not slip through "
         f"(score {words.number(round(worst, 2))} < {words.number(config.score.marginal)} if it is): {first.reason}"
@@ -180,9 +181,19 @@ def _not_decided(results: tuple[MetricResult, ...], shares: _Shares, source_trou
     if undecided is not None:
         return Outcome.INCONCLUSIVE, f"critical {undecided.title} is {undecided.classification.value}: {undecided.reason}"
     if shares.open > _HALF:
-        first = max((r for r in results if r.classification is not Classification.PASS), key=lambda r: r.weight)
+        first = max((r for r in results if r.classification is not Classification.PASS), key=_gravity)
         return Outcome.INCONCLUSIVE, f"{words.number(shares.open)}% of the weight is not decided; {first.title}: {first.reason}"
     return None
+
+
+def _gravity(result: MetricResult) -> tuple[float, float, float]:
+    """What makes one result rather than another the reason: weight, then evidence, then how far it moved."""
+    found = result.comparison
+    if found is None:
+        # A limit that was broken is certain; of what has no samples nothing is known.
+        return (result.weight, 0.0, math.inf) if result.classification.regressed else (result.weight, -1.0, 0.0)
+    evidence = -found.pvalue_directed if math.isfinite(found.pvalue_directed) else -1.0
+    return result.weight, evidence, math.inf if math.isnan(found.change) else abs(found.change)
 
 
 def too_little_traffic(config: CanaryConfig, traffic: Traffic | None) -> str:

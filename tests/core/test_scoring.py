@@ -7,13 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judge.core.config import CanaryConfig, MetricConfig, ScoreThresholds, TrafficConfig
-from judge.core.model import Classification, MetricResult, Outcome, Traffic
+from judge.core.model import Classification, Comparison, MetricResult, Outcome, Traffic
 from judge.core.scoring import decide, score_groups, weigh
 
 C = Classification
 
 
-def metric(classification, *, critical=False, group="g", name="m"):
+def found(*, pvalue, change):
+    return Comparison(
+        method="m", level=0.05, u=0.0, pvalue=pvalue, pvalue_directed=pvalue, effect=0.5, shift=0.0, shift_low=0.0, shift_high=0.0,
+        change=change, change_low=0.0, change_high=0.0, n_baseline=9, n_canary=9, n_effective=9, baseline_value=1.0, canary_value=1.0,
+    )  # fmt: skip
+
+
+def metric(classification, *, critical=False, group="g", name="m", comparison=None):
     return MetricResult(
         name=name,
         classification=classification,
@@ -24,6 +31,7 @@ def metric(classification, *, critical=False, group="g", name="m"):
         direction="increase",
         tolerance="5%",
         notice="20%",
+        comparison=comparison,
     )
 
 
@@ -137,3 +145,33 @@ def test_shuffling_metrics_changes_nothing(parts, random):
     first, second = decide(results, config()), decide(shuffled, config())
 
     assert (first.outcome, first.score) == (second.outcome, second.score)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(found(pvalue=1e-3, change=0.9), found(pvalue=1e-9, change=0.2), id="more evidence"),
+        pytest.param(found(pvalue=0.0, change=0.2), found(pvalue=0.0, change=0.9), id="as much evidence, further off"),
+        pytest.param(found(pvalue=0.0, change=5.0), found(pvalue=0.0, change=float("nan")), id="from nothing"),
+        pytest.param(found(pvalue=1e-9, change=5.0), None, id="a broken limit"),
+    ],
+)
+def test_of_metrics_that_weigh_the_same_the_worst_gives_the_reason(first, second):
+    regressed = [metric(C.HIGH, name="first", comparison=first), metric(C.HIGH, name="second", comparison=second)]
+
+    for results in (regressed, regressed[::-1]):
+        assert decide(results, config()).reason.startswith("second: ")
+
+
+def test_a_metric_without_samples_gives_the_reason_only_where_nothing_else_is_open():
+    empty, slow = metric(C.NODATA, name="empty"), metric(C.UNDECIDED, name="slow", comparison=found(pvalue=0.2, change=0.1))
+
+    assert "; slow: " in decide([metric(C.PASS), empty, slow], config()).reason
+    assert "; empty: " in decide([empty], config()).reason
+
+
+def test_the_metric_that_weighs_most_gives_the_reason_however_bad_the_others_are():
+    light = metric(C.HIGH, name="light", group="a", comparison=found(pvalue=0.0, change=9.0))
+    heavy = metric(C.HIGH, name="heavy", group="b", comparison=found(pvalue=0.01, change=0.1))
+
+    assert decide([light, heavy], config(groups={"a": 20.0, "b": 80.0})).reason.startswith("heavy: ")
