@@ -37,6 +37,8 @@ def conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
         found.append(table.label.is_not(None))
     elif wanted.label is not None:
         found.append(table.label == clean_text(wanted.label))
+    if wanted.replayed is not None:
+        found.append(table.replayed.is_(wanted.replayed))
     if wanted.configs is not None:
         found.append(table.config.in_([clean_text(name) for name in wanted.configs]))
     if wanted.namespaces is not None:
@@ -114,9 +116,10 @@ def config(connection: sa.Connection, name: str, *, newest: int) -> ConfigTally:
 
 
 def _newest(name: str, count: int) -> sa.Select[Any]:
-    """The newest verdicts of a config."""
+    """The newest verdicts of a config, without replayed ones."""
     table = verdicts.c
-    chosen = sa.select(table.id, table.asked_at, table.verdict, table.label).where(table.config == clean_text(name))
+    mine = (table.config == clean_text(name), table.replayed.is_(False))
+    chosen = sa.select(table.id, table.asked_at, table.verdict, table.label).where(*mine)
     return chosen.order_by(table.asked_at.desc(), table.id.desc()).limit(count)
 
 

@@ -47,6 +47,8 @@ verdicts = sa.Table(
     sa.Column("window_end", sa.Double),
     # The newest of the verdict's labels, so that lists need not look for it.
     sa.Column("label", sa.Text),
+    # Judged from history, when nobody asked: not to be counted with what gated a rollout.
+    sa.Column("replayed", sa.Boolean, nullable=False, server_default=sa.false()),
     # About how many bytes of disk the verdict takes, with everything that hangs on it.
     sa.Column("size", sa.Integer, nullable=False, server_default="0"),
     sa.Index("judge_verdicts_newest", "asked_at", "id"),

@@ -16,8 +16,9 @@ class Wanted:
     """Which verdicts: those for which everything that is given here holds; None is not asked.
 
     `service` and `namespace` are the args of these names. `label` is that of the newest label, ``any`` or
-    ``none``. `since` and `until` are unix seconds of asking, the latter excluded. `configs` and
-    `namespaces` are those of which one must be the verdict's: what its reader may see at all.
+    ``none``. `since` and `until` are unix seconds of asking, the latter excluded. `replayed` verdicts are
+    those judged from history, when nobody asked. `configs` and `namespaces` are those of which one must be
+    the verdict's: what its reader may see at all.
     """
 
     config: str | None = None
@@ -30,6 +31,7 @@ class Wanted:
     label: str | None = None
     since: float | None = None
     until: float | None = None
+    replayed: bool | None = None
     configs: frozenset[str] | None = None
     namespaces: frozenset[str] | None = None
 
@@ -74,7 +76,7 @@ class MetricTally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigTally:
-    """The newest verdicts of one config, added up.
+    """The newest verdicts of one config that somebody asked for, added up; replayed ones gated nothing.
 
     `oldest` and `newest` are when the first and the last of them was asked for (unix seconds).
     """

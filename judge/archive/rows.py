@@ -53,6 +53,7 @@ def spread(record: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], l
         "config_digest": clean_text(record.get("config_digest")),
         "window_start": window.get("start"),
         "window_end": window.get("end"),
+        "replayed": record.get("replayed") is True,
         "size": len(blob) + (0 if samples is None else len(samples)) + _BYTES_OF_VERDICT + _BYTES_OF_RESULT * len(results),
     }
     return row, {"verdict_id": own, "record": blob, "samples": samples}, results

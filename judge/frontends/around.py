@@ -26,13 +26,19 @@ LARGEST_DUMP = 8_000_000
 
 
 def same_canary(archive: Archive | ConfinedArchive, of: Mapping[str, Any]) -> Rows:
-    """List every look at one canary, the first one first; `of` has some of ``config, rollout, baseline, canary, service, namespace``."""
+    """List every look at one canary, the first one first; `of` has some of ``config, rollout, baseline, canary, service, namespace``.
+
+    Of a canary that was judged live and replayed later, the replayed looks are left out, unless `of` says ``replayed``.
+    """
     if not of.get("canary"):
         return []
     asked = {name: of[name] if of.get(name) else None for name in ("baseline", "rollout", "config")}
     rows = archive.looks(canary=str(of["canary"]), **asked)
     exact = {name: of[name] for name in ("service", "namespace") if of.get(name)}
     fitting = [row for row in rows if all(row.get(name) == value for name, value in exact.items())]
+    # What was judged later from history is no look that anybody took: the two are never one series.
+    replayed = of["replayed"] if "replayed" in of else all(row["replayed"] for row in fitting)
+    fitting = [row for row in fitting if row["replayed"] == replayed]
     # Looks that were taken in together were asked for at one time: then the window tells which came first.
     return sorted(fitting, key=lambda row: (row["asked_at"], row["window_end"] or 0.0, row["look"] or 0))
 
@@ -77,7 +83,8 @@ def around(archive: Archive | ConfinedArchive, record: Mapping[str, Any], *, in_
     """Collect what the page of a verdict shows beside its record; `in_file` puts the dump into the page."""
     request = record.get("request") or {}
     args = request.get("args") or {}
-    rows = same_canary(archive, {**request, **{name: args.get(name) for name in ("service", "namespace")}})
+    named = {name: args.get(name) for name in ("service", "namespace")}
+    rows = same_canary(archive, {**request, **named, "replayed": record.get("replayed") is True})
     before = looks_before(record, rows)
     labels = archive.labels(record["id"])
     dump, no_dump = _in_page(written(record, labels), record["id"]) if in_file else ("", "")

@@ -11,11 +11,16 @@ from judge.core.scope import seconds
 from judge.errors import Fault, RequestError, nearest
 from judge.wire.request import format_time, parse_time
 
-FILTERS = ("config", "verdict", "rollout", "service", "namespace", "baseline", "canary", "label", "since", "until")
+FILTERS = ("config", "verdict", "rollout", "service", "namespace", "baseline", "canary", "label", "since", "until", "replayed")
 LABEL_KEYS = ("label", "by", "why")
 MOST_BY, MOST_WHY = 100, 2000
 
-_CHOICES = {"verdict": tuple(outcome.value for outcome in Outcome), "label": (*LABELS, *LABELLED)}
+_YES_NO = {"yes": True, "no": False}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "replayed": tuple(_YES_NO),
+    "verdict": tuple(outcome.value for outcome in Outcome),
+    "label": (*LABELS, *LABELLED),
+}
 
 
 def read_wanted(values: Mapping[str, Any], *, now: float) -> Wanted:
@@ -48,7 +53,7 @@ def read_wanted(values: Mapping[str, Any], *, now: float) -> Wanted:
             except ValueError as error:
                 faults.append(Fault(path=key, message=f"{error}, or a duration before now (30d)"))
         else:
-            found[key] = value
+            found[key] = _YES_NO[value] if key == "replayed" else value
     if faults:
         raise RequestError(faults)
     return Wanted(**found)

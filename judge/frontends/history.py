@@ -24,6 +24,7 @@ _FILTERS = {
     "label": "Only labelled right, wrong, any or none.",
     "since": "Only asked since: RFC 3339, unix seconds, or a duration before now (30d).",
     "until": "Only asked before.",
+    "replayed": "Only replayed ones (yes), or only those that somebody asked for (no).",
 }
 
 

@@ -40,6 +40,7 @@ _COLUMNS = (
     "window_start",
     "window_end",
     "label",
+    "replayed",
     "reason",
 )
 
@@ -88,6 +89,7 @@ def _text(rows: Sequence[Mapping[str, Any]]) -> str:
         ["of", *(_whose(row) for row in rows)],
         ["look", *(_look(row) for row in rows)],
         ["label", *(row["label"] if row["label"] else "" for row in rows)],
+        ["", *("replayed" if row["replayed"] else "" for row in rows)],
         ["id", *(words.one_line(row["id"]) for row in rows)],
     ]
     columns = [column for column in columns if any(column[1:])]
@@ -118,6 +120,8 @@ def _look(row: Mapping[str, Any]) -> str:
 
 
 def _cell(name: str, value: Any) -> Any:
+    if name == "replayed":
+        return "yes" if value else "no"
     return "" if value is None else format_time(value) if name in _TIMES else value
 
 
@@ -139,7 +143,7 @@ def _markdown(rows: Sequence[Mapping[str, Any]]) -> str:
             words.moment(row["asked_at"]).removesuffix(" UTC"),
             f"{words.SYMBOLS.get(verdict, '?')} {escape(verdict)}",
             escape(_whose(row)),
-            _look(row),
+            f"{_look(row)} replayed".strip() if row["replayed"] else _look(row),
             row["label"] if row["label"] else "",
             escape(clip(words.one_line(row["reason"]), 120)),
             code(row["id"], cell=True),

@@ -36,6 +36,7 @@ _FILTER_WORDS = {
     "label": "right or wrong (the newest label), any, or none.",
     "since": "Asked at this time or later: RFC 3339, unix seconds, or a duration before now (30d).",
     "until": "Asked before this time.",
+    "replayed": "yes: only those that judge replay judged from history; no: only those that somebody asked for.",
 }
 
 
@@ -66,6 +67,7 @@ def _schemas() -> dict[str, Any]:
         **dict.fromkeys(("service", "namespace", "judge"), _NONE_OR_TEXT),
         **dict.fromkeys(("window_start", "window_end"), _NONE_OR_NUMBER),
         "label": {"enum": [*LABELS, None]},
+        "replayed": {"type": "boolean"},
     }
     label = {"label": {"enum": list(LABELS)}, "by": _TEXT, "why": _TEXT, "at": _TEXT}
     given = {

@@ -80,6 +80,7 @@ def row_fields(home: Home, row: Mapping[str, Any]) -> dict[str, Any]:
         "url": home.verdict(row.get("id", "")),
         "config_url": home.config(row.get("config") or ""),
         "canary_url": canary_link(home, row),
+        "replayed": bool(row.get("replayed")),
     }
 
 

@@ -90,6 +90,7 @@ def test_a_row_holds_what_a_list_shows_and_no_samples(archive: Archive) -> None:
             "window_start": 1_763_628_000.0,
             "window_end": 1_763_629_800.0,
             "label": None,
+            "replayed": False,
         }
     ]
 

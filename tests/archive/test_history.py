@@ -168,6 +168,18 @@ def test_every_config_is_listed_the_newest_first(archive: Archive) -> None:
     assert [(found.config, found.count, found.newest) for found in archive.configs()] == [("a", 1, 9.0), ("c", 1, 7.0), ("b", 1, 5.0)]
 
 
+def test_replayed_verdicts_are_found_but_not_added_up(archive: Archive) -> None:
+    archive.keep(asked("01A", 1.0))
+    archive.restore(asked("01B", 2.0) | {"replayed": True})
+
+    assert ids(archive.list()) == ["01B", "01A"]
+    assert ids(archive.list(wanted=Wanted(replayed=True))) == ["01B"]
+    assert ids(archive.list(wanted=Wanted(replayed=False))) == ["01A"]
+    assert archive.row("01B")["replayed"] is True
+    assert archive.config("http-service").count == archive.configs()[0].count == 1
+    assert sum(archive.config("http-service").metrics[0].classifications.values()) == 1
+
+
 def test_an_awkward_name_is_a_name_too(archive: Archive) -> None:
     archive.keep(with_results("01A", 5.0, config="a\0'%é"))
 

@@ -139,6 +139,8 @@ def test_replay_keeps_its_verdicts_marked_and_only_once(past_url, past_cache, tm
     first = CliRunner().invoke(cli, ["replay", *arguments(past_url, past_cache, "--archive", archive, service="cart")])
     again = CliRunner().invoke(cli, ["replay", *arguments(past_url, past_cache, "--archive", archive, service="cart")])
     listed = CliRunner().invoke(cli, ["history", "--archive", archive, "--format", "json"])
+    asked_for = CliRunner().invoke(cli, ["history", "--archive", archive, "--replayed", "no"])
+    shown = CliRunner().invoke(cli, ["history", "--archive", archive])
     rejudged = CliRunner().invoke(cli, ["rejudge", "--all", "--archive", archive])
     verdicts = json.loads(listed.stdout)["verdicts"]
     one = verdicts[0]["id"]
@@ -146,7 +148,9 @@ def test_replay_keeps_its_verdicts_marked_and_only_once(past_url, past_cache, tm
 
     assert "10 verdicts kept, marked as replayed" in said(first)
     assert "0 verdicts kept" in said(again)
-    assert len(verdicts) == 10
+    assert [verdict["replayed"] for verdict in verdicts] == [True] * 10
+    assert "no verdict fits these filters" in asked_for.stdout
+    assert shown.stdout.count("replayed") == 10
     assert rejudged.exit_code == 0, rejudged.output
     assert "replayed from history: nobody asked for this verdict" in " ".join(report.stdout.split())
 

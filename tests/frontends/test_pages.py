@@ -263,6 +263,19 @@ def test_looks_of_another_namespace_are_not_of_the_same_canary(tmp_path):
     archive.close()
 
 
+def test_looks_that_were_taken_and_looks_that_were_replayed_are_two_series(tmp_path):
+    archive = open_archive(f"sqlite:///{tmp_path / 'a.sqlite'}")
+    of = {"canary": "7d4b9c6f8"}
+    archive.restore(asked("01r", 1.0) | {"replayed": True})
+    assert [row["id"] for row in same_canary(archive, of)] == ["01r"]
+
+    archive.keep(asked("01a", 2.0))
+
+    assert [row["id"] for row in same_canary(archive, of)] == ["01a"]
+    assert [row["id"] for row in same_canary(archive, of | {"replayed": True})] == ["01r"]
+    archive.close()
+
+
 def test_of_many_looks_some_are_read_evenly_with_the_first_and_the_last(tmp_path):
     archive = open_archive(f"sqlite:///{tmp_path / 'a.sqlite'}")
     for number in range(60):

@@ -33,7 +33,9 @@ _HISTORY_COLUMNS = {
     **dict.fromkeys(("config", "service", "namespace", "rollout", "baseline", "canary", "verdict"), "str"),
     "score": "float64",
     **dict.fromkeys(("look", "looks"), "Int64"),
-    **dict.fromkeys(("judge", "label", "reason"), "str"),
+    **dict.fromkeys(("judge", "label"), "str"),
+    "replayed": "boolean",
+    "reason": "str",
 }
 _CHANGE_COLUMNS = {
     **dict.fromkeys(("id", "before", "now", "metric", "classification_before", "classification_now", "reason"), "str"),
@@ -46,14 +48,16 @@ def history(archive: str = "", **filters: Any) -> pd.DataFrame:
     """One row a verdict of an archive, newest first, without its samples.
 
     Columns: ``id, asked_at`` (UTC), ``config, service, namespace, rollout, baseline, canary, verdict, score`` (0 to 100),
-    ``look`` of how many ``looks``, ``judge, label`` (the newest; right, wrong or missing), ``reason``.
+    ``look`` of how many ``looks``, ``judge, label`` (the newest; right, wrong or missing), ``replayed`` (nobody asked
+    for it when the rollout ran), ``reason``.
 
     Parameters
     ----------
     archive : str
         Its URL; empty takes ``JUDGE_ARCHIVE_URL`` or that of ``server.yaml``.
     **filters
-        As `judge history` has them: ``config, verdict, rollout, service, namespace, baseline, canary, label, since, until``.
+        As `judge history` has them: ``config, verdict, rollout, service, namespace, baseline, canary, label, since, until,
+        replayed``.
 
     Raises
     ------

@@ -1,8 +1,4 @@
-"""Samples are written as columns of numbers; those that are there stay JSON, which is read as well.
-
-No table changes. The version is raised so that an older judge says that it does not know this archive, rather than
-that a verdict of it is damaged.
-"""
+"""Samples are written as columns of numbers; those that are there stay JSON, which is read as well. Replayed verdicts are marked."""
 
 from __future__ import annotations
 
@@ -14,5 +10,6 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Change nothing else: old samples are read as they are, and a large archive would take long to write anew."""
+    """Add the mark. Old samples stay as they are: a large archive would take long to write anew."""
+    op.add_column("judge_verdicts", sa.Column("replayed", sa.Boolean, nullable=False, server_default=sa.false()))
     op.execute(sa.text("UPDATE judge_schema SET version = 3"))
