@@ -226,6 +226,27 @@ def test_nobody_waits_longer_than_the_patience(slots):
     release()
 
 
+def test_whose_turn_would_come_too_late_is_refused_at_once_until_things_go_faster():
+    slots = Slots(working=1, waiting=8, patience=0.05)
+    for _ in range(5):
+        with slots.place():
+            time.sleep(0.15)
+
+    with slots.place():
+        began = time.monotonic()
+        with pytest.raises(Busy, match=r"1 questions are being judged, and lately one took 0\.1 s"), slots.place():
+            pass
+        assert time.monotonic() - began < 0.03
+
+    for _ in range(20):
+        with slots.place():
+            pass
+    release = hold(slots, 1)
+    threading.Timer(0.02, release).start()
+    with slots.place():
+        pass
+
+
 def test_beyond_the_queue_everybody_is_refused_at_once(slots):
     release = hold(slots, 2)
 
