@@ -18,15 +18,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.image import instructions
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-
-
-def instructions() -> list[tuple[str, str]]:
-    """The Dockerfile as (instruction, argument), comments dropped and continued lines joined."""
-    lines = [line for line in (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")]
-    joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
-    return [(word.upper(), rest.strip()) for word, _, rest in (line.partition(" ") for line in joined.splitlines() if line.strip())]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +30,8 @@ def stages() -> list[list[tuple[str, str]]]:
     for instruction in instructions():
         if instruction[0] == "FROM":
             split.append([])
-        split[-1].append(instruction)
+        if split:  # before the first stage stands only what the base image is
+            split[-1].append(instruction)
     return split
 
 
@@ -56,6 +52,10 @@ def environment(runtime) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     """The wheel, built as the image's build stage builds it."""
+    return build_wheel(tmp_path_factory)
+
+
+def build_wheel(tmp_path_factory) -> Path:
     if find_spec("pip") is None:
         pytest.skip("needs pip in this environment")
     command = next(part for word, rest in instructions() if word == "RUN" for part in rest.split("&&") if "pip wheel" in part)
@@ -73,7 +73,13 @@ def wheel(tmp_path_factory) -> Path:
         else:
             shutil.copy(path, source / name)
     pip_wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-index", "--disable-pip-version-check", *options]
-    done = subprocess.run([*pip_wheel, "--wheel-dir", str(built), str(source)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*pip_wheel, "--wheel-dir", str(built), str(source)],
+        env={**os.environ, "SOURCE_DATE_EPOCH": "1767225600"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = built.glob("*.whl")
     return path
@@ -94,6 +100,10 @@ def test_the_wheel_holds_nothing_else(wheel):
     assert {name.split("/")[0] for name in names} == {"judge", f"canary_judge-{PROJECT['version']}.dist-info"}
 
 
+def test_the_wheel_is_the_same_wherever_and_whenever_it_is_built(wheel, tmp_path_factory):
+    assert build_wheel(tmp_path_factory).read_bytes() == wheel.read_bytes()
+
+
 def test_the_wheel_carries_its_licence_and_its_command(wheel):
     archive = zipfile.ZipFile(wheel)
     info = f"canary_judge-{PROJECT['version']}.dist-info"
@@ -105,15 +115,25 @@ def test_the_wheel_carries_its_licence_and_its_command(wheel):
 def test_every_source_and_store_named_by_an_extra_is_optional():
     wanted = " ".join(PROJECT["dependencies"])
 
-    assert set(PROJECT["optional-dependencies"]) == {"jwt", "parquet", "postgres"}
+    assert set(PROJECT["optional-dependencies"]) == {"dask", "jwt", "otel", "parquet", "postgres"}
     assert "pyarrow" not in wanted
     assert "psycopg" not in wanted
 
 
-def test_the_image_is_built_in_two_slim_stages(stages):
+def test_the_image_is_built_on_one_base_that_a_release_names_by_its_digest(stages):
     bases = [dict(stage)["FROM"].split()[0] for stage in stages]
 
-    assert bases == ["python:3.13-slim", "python:3.13-slim"]
+    assert next(rest for word, rest in instructions() if word == "ARG") == "BASE=python:3.13-slim"
+    assert bases == ["${BASE}", "${BASE}", "scratch"]
+
+
+def test_the_image_says_what_it_is(runtime):
+    labels = dict(pair.split("=", 1) for pair in shlex.split(runtime["LABEL"][0]))
+
+    assert labels["org.opencontainers.image.title"] == PROJECT["name"]
+    assert labels["org.opencontainers.image.version"] == PROJECT["version"]
+    assert labels["org.opencontainers.image.licenses"] == PROJECT["license"]
+    assert labels["org.opencontainers.image.description"].rstrip(".") in PROJECT["description"]
 
 
 def test_the_image_takes_only_locked_packages(stages):
@@ -128,7 +148,16 @@ def test_the_image_takes_only_locked_packages(stages):
 def test_the_image_carries_no_sources_and_no_builder(stages):
     copies = [rest for word, rest in stages[-1] if word == "COPY"]
 
-    assert copies == ["--from=build /opt/judge /opt/judge", "configs /etc/judge/configs"]
+    assert copies == ["--from=trimmed / /", "--from=build --chown=10001:10001 /volume/ /"]
+    assert [rest for word, rest in stages[1] if word == "COPY"] == [
+        "--from=build /etc/passwd /etc/group /etc/",
+        "--from=build /opt/judge /opt/judge",
+        "--from=build /etc/judge /etc/judge",
+    ]
+
+
+def test_nothing_is_done_in_the_last_stage(runtime):
+    assert "RUN" not in runtime
 
 
 def test_the_image_does_not_run_as_root(runtime):
@@ -221,6 +250,12 @@ def checkout(tmp_path) -> Path:
     root = tmp_path / "checkout"
     (root / ".ci").mkdir(parents=True)
     shutil.copy(ROOT / ".ci" / "run", root / ".ci" / "run")
+    # README's command would have made this environment; here it only says what it was told.
+    (root / ".venv" / "bin").mkdir(parents=True)
+    (root / ".venv" / "bin" / "python").write_text(
+        '#!/bin/sh\necho "python $*"\ncase "$*" in *${FAILING:-nothing}*) exit 5;; esac\n', encoding="utf-8"
+    )
+    (root / ".venv" / "bin" / "python").chmod(0o755)
     tools = tmp_path / "tools"
     tools.mkdir()
     # A real dpkg-query would tell what this machine lacks, and a real apt-get would install it.
@@ -230,14 +265,17 @@ def checkout(tmp_path) -> Path:
     return root
 
 
-def run_ci(root: Path, readme: str) -> subprocess.CompletedProcess[str]:
+def run_ci(root: Path, readme: str, *options: str, failing: str = "nothing") -> subprocess.CompletedProcess[str]:
     (root / "README.md").write_text(readme, encoding="utf-8")
     git = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"]
     for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "A checkout"]):
         subprocess.run([*git, *command], cwd=root, check=True, capture_output=True)
     environment = {**os.environ, "PATH": f"{root.parent / 'tools'}{os.pathsep}{os.environ['PATH']}"}
     environment.pop("JUDGE_REQUIRE_SERVERS", None)
-    return subprocess.run([str(root / ".ci" / "run")], env=environment, input="typed\n", capture_output=True, text=True, check=False)
+    environment["FAILING"] = failing
+    return subprocess.run(
+        [str(root / ".ci" / "run"), *options], env=environment, input="typed\n", capture_output=True, text=True, check=False
+    )
 
 
 def test_ci_runs_both_commands_word_for_word(checkout):
@@ -252,6 +290,23 @@ def test_ci_runs_both_commands_word_for_word(checkout):
     assert "tried it" in done.stdout
     assert done.stdout.count(f"{checkout}\n") == 1
     assert re.search(r"== all done after \d+ s", done.stdout)
+
+
+def test_ci_looks_for_faults_of_ours_and_of_what_we_depend_on(checkout):
+    done = run_ci(checkout, README.format(test_it="true", try_it="true"), "--strict")
+    said = done.stdout.splitlines()
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "python -m bandit --quiet --configfile pyproject.toml --recursive judge" in said
+    assert "python .ci/audit --strict" in said
+
+
+@pytest.mark.parametrize("failing", ["bandit", "audit"])
+def test_ci_fails_when_they_find_something(checkout, failing):
+    done = run_ci(checkout, README.format(test_it="true", try_it="true"), failing=failing)
+
+    assert done.returncode == 5
+    assert f"== {failing.title()}: FAILED with status 5" in done.stdout
 
 
 @pytest.mark.parametrize(

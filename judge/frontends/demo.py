@@ -86,7 +86,7 @@ def _get(address: str, asked: dict[str, str]) -> Any:
 
 def _fetch(request: urllib.request.Request) -> Any:
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own http address
+        with urllib.request.urlopen(request, timeout=10) as answer:  # nosec B310 # noqa: S310 - our own http address
             return json.load(answer)
     except urllib.error.HTTPError as error:
         raise SourceUnreachable(f"the demo's service answered {error.code}: {error.read().decode(errors='replace')}") from error
@@ -115,7 +115,7 @@ def _service(port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     log = folder / "serve.log"
     command = [sys.executable, "-m", "judge", "serve", "--port", str(port)]
     with log.open("wb") as out:
-        process = subprocess.Popen(command, env=environ, stdout=out, stderr=out)  # noqa: S603 - our own command
+        process = subprocess.Popen(command, env=environ, stdout=out, stderr=out)  # nosec B603 # noqa: S603 - our own command
     try:
         _wait(process, port, log)
         yield process
@@ -134,7 +134,7 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         if process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer:  # nosec B310 # as above
                 if answer.status == 200:
                     return
         except OSError:
