@@ -7,9 +7,11 @@
   + NotAllowed         who asks may not ask for this              (HTTP 403, exit 2)
   + DumpError          a saved dump cannot be read                (HTTP 400, exit 2)
   + Busy               more is asked than can be answered         (HTTP 503, exit 4)
+    - OverShare          one caller asks more at once than its share (HTTP 429, exit 4)
   + SourceError        the source could not answer                (HTTP 503, exit 4)
     - QueryRejected      it answered, and refused the query: asking again is useless
     - SourceUnreachable  no answer, or a broken one: asking again may help
+  + WorkersError       processes or a cluster were lost at work   (exit 4)
   + ArchiveError       a verdict could not be kept or read        (HTTP 503, exit 4)
     - VerdictNotFound    no verdict has this id                   (HTTP 404, exit 4)
 
@@ -98,6 +100,12 @@ class Busy(JudgeError):
     status: ClassVar[int] = 503
 
 
+class OverShare(Busy):
+    """One caller asks more at once than its share; others are answered."""
+
+    status: ClassVar[int] = 429
+
+
 class SourceError(JudgeError):
     """The source of the series could not answer."""
 
@@ -110,6 +118,10 @@ class QueryRejected(SourceError):
 
 class SourceUnreachable(SourceError):
     """No answer, an answer too late, or one that makes no sense: the source is at fault."""
+
+
+class WorkersError(JudgeError):
+    """The processes or the cluster that should do the work cannot, or were lost at it."""
 
 
 class ArchiveError(JudgeError):

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,6 +35,7 @@ class Caller:
 
     `may` holds some of `RIGHTS`. `configs` are patterns (``checkout-*``); `namespaces` and `scopes` are the
     values of the arg ``namespace`` and the names of scopes that may be asked about; None is any.
+    `questions_at_once` bounds the questions of this caller that are judged or wait in one process; None is a fair share.
     """
 
     name: str
@@ -42,6 +43,12 @@ class Caller:
     configs: tuple[str, ...] = ("*",)
     namespaces: frozenset[str] | None = None
     scopes: frozenset[str] | None = None
+    questions_at_once: int | None = None
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether this is everybody: nobody is told apart where there is no tokens file."""
+        return self is ANYONE
 
     @property
     def everywhere(self) -> bool:
@@ -181,8 +188,7 @@ class TokenGate:
         if self.proxy is not None and self.proxy.trusts(address):
             person = headers.get(self.proxy.header.lower(), "").strip()
             if person and person.isprintable() and len(person) <= 200:
-                of = self.proxy.caller
-                return Caller(name=person, may=of.may, configs=of.configs, namespaces=of.namespaces, scopes=of.scopes)
+                return replace(self.proxy.caller, name=person)
         raise NotAuthenticated("a token is needed: send the header Authorization: Bearer <token>")
 
     def _by_token(self, token: str, now: float) -> Caller:
@@ -224,6 +230,7 @@ def caller_of(document: RightsDocument, *, name: str) -> Caller:
         configs=document.configs,
         namespaces=None if document.namespaces is None else frozenset(document.namespaces),
         scopes=None if document.scopes is None else frozenset(document.scopes),
+        questions_at_once=document.questions_at_once,
     )
 
 

@@ -35,6 +35,8 @@ class Margin:
         return max(self.relative * abs(baseline), self.absolute)
 
 
+LONGEST_WINDOW = 31 * 86400.0
+"""Seconds: a query over the whole window reads that much of every series."""
 TOLERANCE = Margin(relative=0.05)
 NOTICE = Margin(relative=0.20)
 COUNT_TOLERANCE = Margin(relative=0.25, absolute=0.001)
@@ -78,11 +80,12 @@ class MetricConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowConfig:
-    """`warmup` counts from the canary's first sample; at most `length` is judged."""
+    """`warmup` counts from the canary's first sample; at most `length` is judged, or what a request asks for, up to `longest`."""
 
     warmup: float = 0.0
     step: float = 60.0
     length: float = 1800.0
+    longest: float = LONGEST_WINDOW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,20 +125,27 @@ class ConditionsConfig:
 
 
 class ArgType(StrEnum):
-    """What an arg may hold."""
+    """What an arg may hold; `judge.core.args` says what each takes."""
 
     NAME = "name"
-    TEXT = "text"
+    KUBERNETES_NAME = "kubernetes-name"
+    HASH = "hash"
+    LABEL_VALUE = "label-value"
     NUMBER = "number"
     DURATION = "duration"
+    TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArgConfig:
-    """What a request must (`default` is None) or may give. `default` may name other args."""
+    """What a request must (`default` is None) or may give. `default` may name other args.
+
+    `allowed` are values and patterns (``eu-*``) of which one must fit; empty means that the type alone decides.
+    """
 
     default: str | None = None
     type: ArgType = ArgType.NAME
+    allowed: tuple[str, ...] = ()
     description: str = ""
 
 
@@ -153,6 +163,7 @@ class CanaryConfig:
 
     `alpha` is the sequential judge's error budget for a whole rollout, `joint` whether it
     also asks if all metrics together are worse.
+    `sides` is what a request's `baseline` and `canary` may be.
     `document` is what was read, kept for the verdict's record; `digest` tells two apart.
     """
 
@@ -162,6 +173,7 @@ class CanaryConfig:
     judge: str = "sequential"
     source: str = "default"
     args: Mapping[str, ArgConfig] = field(default_factory=dict)
+    sides: ArgConfig = field(default_factory=ArgConfig)
     scope: str = "scope"
     scopes: Mapping[str, str] = field(default_factory=dict)
     window: WindowConfig = field(default_factory=WindowConfig)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from judge.core.canary import JUDGES
 from judge.core.config import (
+    LONGEST_WINDOW,
     ArgConfig,
     CanaryConfig,
     ConditionsConfig,
@@ -25,7 +26,7 @@ from judge.core.config import (
 )
 from judge.core.kayenta.adapter import is_kayenta_document
 from judge.errors import ConfigError, Fault
-from judge.wire.config_document import DEFAULT_JUDGE, ArgDocument, ConditionsDocument, ConfigDocument, MetricDocument
+from judge.wire.config_document import DEFAULT_JUDGE, ArgDocument, ConditionsDocument, ConfigDocument, MetricDocument, WindowDocument
 from judge.wire.config_rules import faults_between, margins
 from judge.wire.documents import read, validate, without_faulty
 from judge.wire.kayenta_config import parse_kayenta_config
@@ -56,9 +57,10 @@ def parse_config(document: Any, *, where: str) -> CanaryConfig:
         judge=read_document.judge,
         source=read_document.source,
         args={key: _arg(arg) for key, arg in read_document.args.items()},
+        sides=ArgConfig(type=read_document.sides.type),
         scope=scope,
         scopes=scopes,
-        window=WindowConfig(**read_document.window.model_dump()),
+        window=_window(read_document.window),
         looks=LooksConfig(**read_document.looks.model_dump()),
         traffic=None if read_document.traffic is None else TrafficConfig(**read_document.traffic.model_dump()),
         conditions=None if read_document.conditions is None else _conditions(read_document.conditions),
@@ -106,7 +108,17 @@ def _faults_of_the_rest(document: Any) -> list[Fault]:
 def _arg(arg: ArgDocument | None) -> ArgConfig:
     if arg is None:
         return ArgConfig()
-    return ArgConfig(default=None if arg.default is None else str(arg.default), type=arg.type, description=arg.description)
+    return ArgConfig(
+        default=None if arg.default is None else str(arg.default),
+        type=arg.type,
+        allowed=() if arg.allowed is None else tuple(map(str, arg.allowed)),
+        description=arg.description,
+    )
+
+
+def _window(document: WindowDocument) -> WindowConfig:
+    longest = max(LONGEST_WINDOW, document.length) if document.longest is None else document.longest
+    return WindowConfig(warmup=document.warmup, step=document.step, length=document.length, longest=longest)
 
 
 def _conditions(document: ConditionsDocument) -> ConditionsConfig:

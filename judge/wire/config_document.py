@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool
 
+from judge.core.args import KINDS
 from judge.core.config import ArgType, Direction
 from judge.wire.documents import Document
 from judge.wire.spelling import Duration, MarginText, Share
@@ -15,6 +16,8 @@ DEFAULT_JUDGE = "sequential"
 Name = Annotated[str, Field(pattern=r"^[^\s{}\x00-\x1f\x7f][^{}\x00-\x1f\x7f]{0,119}$")]
 Key = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 Query = Annotated[str, Field(min_length=1, max_length=10_000)]
+Allowed = Annotated[str | int | float, Field(union_mode="left_to_right")]
+_KINDS = ", ".join(f"{name} ({kind.noun})" for name, kind in KINDS.items())
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
@@ -25,8 +28,20 @@ class ArgDocument(Document):
     default: Annotated[
         str | int | float | None, Field(description="Used where the request does not say; may name other args as ${arg}.")
     ] = None
-    type: Annotated[ArgType, Field(description="name (Kubernetes name or label value), text, number or duration.")] = ArgType.NAME
+    type: Annotated[ArgType, Field(description=f"{_KINDS}.")] = ArgType.NAME
+    allowed: Annotated[tuple[Allowed, ...] | None, Field(min_length=1, max_length=200, description="Values, or patterns such as eu-*.")] = (
+        None
+    )
     description: str = ""
+
+
+class SidesDocument(Document):
+    """What a request's baseline and canary may be."""
+
+    type: Annotated[
+        Literal[ArgType.NAME, ArgType.KUBERNETES_NAME, ArgType.HASH, ArgType.LABEL_VALUE],
+        Field(description="hash where every scope picks pods by their pod-template hash."),
+    ] = ArgType.NAME
 
 
 class WindowDocument(Document):
@@ -35,6 +50,7 @@ class WindowDocument(Document):
     warmup: Annotated[Duration, Field(description="Left out, counted from the canary's first sample.")] = 0.0
     step: Annotated[Duration, Field(description="Seconds between samples; whole seconds.")] = 60.0
     length: Annotated[Duration, Field(description="At most this much is judged, the newest.")] = 1800.0
+    longest: Annotated[Duration | None, Field(description="A request may ask for no longer window; 31 days, or length.")] = None
 
 
 class LooksDocument(Document):
@@ -110,6 +126,7 @@ class ConfigDocument(Document):
     judge: Annotated[str, Field(description="How the canary is judged.")] = DEFAULT_JUDGE
     source: Annotated[str, Field(description="Name of a source in server.yaml.")] = "default"
     args: Mapping[Key, ArgDocument | None] = {}
+    sides: Annotated[SidesDocument, Field(description="What a request's baseline and canary may be.")] = SidesDocument()
     scope: Annotated[
         str, Field(min_length=1, max_length=1000, description="Label matchers that pick a side by ${hash}, or a name in scopes.")
     ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from judge.core.args import allowed_complaint, complaint
 from judge.core.canary import JUDGES
-from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, NOTICE, TOLERANCE, Margin
+from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, NOTICE, TOLERANCE, ArgConfig, Margin
 from judge.core.scope import BUILT_IN, placeholders, resolve_defaults
 from judge.errors import ConfigError, Fault, nearest
 from judge.wire.config_document import ArgDocument, ConditionsDocument, ConfigDocument, MetricDocument
@@ -36,6 +37,8 @@ def faults_between(document: ConfigDocument) -> Iterator[Fault]:
         yield Fault(path="window.step", message=f"must be whole seconds, at least 1, found {window.step:g}")
     if window.length < window.step:
         yield Fault(path="window.length", message=f"must be at least one step ({window.step:g} s), found {window.length:g} s")
+    if window.longest is not None and window.longest < window.length:
+        yield Fault(path="window.longest", message=f"must be at least the length ({window.length:g} s), found {window.longest:g} s")
     if document.looks.interval is not None and document.looks.interval <= 0:
         yield Fault(path="looks.interval", message="must be positive")
     if document.score.marginal > document.score.passing:
@@ -58,6 +61,23 @@ def _arg_faults(document: ConfigDocument) -> Iterator[Fault]:
         resolve_defaults({name: name for name, arg in args.items() if arg.default is None}, defaults)
     except ConfigError as error:
         yield from error.faults
+    for name, arg in args.items():
+        for index, allowed in enumerate(() if arg.allowed is None else arg.allowed):
+            wrong = allowed_complaint(str(allowed), arg.type)
+            if wrong is not None:
+                yield Fault(path=f"args.{name}.allowed.{index}", message=wrong.message, allowed=wrong.allowed)
+        default = defaults.get(name)
+        # What names other args is known only when they are.
+        if default is None or placeholders(default):
+            continue
+        wrong = complaint(default, ArgConfig(type=arg.type, allowed=_sound_allowed(arg)))
+        if wrong is not None:
+            yield Fault(path=f"args.{name}.default", message=wrong.message, allowed=wrong.allowed)
+
+
+def _sound_allowed(arg: ArgDocument) -> tuple[str, ...]:
+    """The allowed values that fit the type: what does not is a fault of its own."""
+    return () if arg.allowed is None else tuple(str(one) for one in arg.allowed if allowed_complaint(str(one), arg.type) is None)
 
 
 def _scope_faults(document: ConfigDocument) -> Iterator[Fault]:

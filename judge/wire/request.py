@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from judge.core.config import ArgConfig, ArgType, CanaryConfig
-from judge.core.scope import placeholders, resolve_defaults, seconds
+from judge.core.args import complaint, is_number, short
+from judge.core.config import ArgConfig, CanaryConfig
+from judge.core.scope import duration, placeholders, resolve_defaults, seconds
 from judge.errors import Fault, RequestError, nearest
 
 ALIASES = {
@@ -34,8 +35,7 @@ KEYS = ("config", "baseline", "canary", "args", "rollout", "scope", "start", "en
 DETAILS = ("", "short", "full")
 MAX_VALUE = 1000
 
-_SCOPE_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.:/@]{0,251}[A-Za-z0-9])?")
-_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
+_NAME = ArgConfig()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ def parse_request(raw: Any, configs: Mapping[str, CanaryConfig], *, now: float) 
     name = name.strip()
     if name not in configs:
         raise RequestError(
-            [Fault(path="config", message=f"there is no config {_short(name)}{nearest(name, configs)}", allowed=tuple(sorted(configs)))]
+            [Fault(path="config", message=f"there is no config {short(name)}{nearest(name, configs)}", allowed=tuple(sorted(configs)))]
         )
     config = configs[name]
     reader = _Reader(config)
@@ -137,7 +137,7 @@ class _Reader:
             where.setdefault(key, "")
             return
         if where.get(key) not in {None, text}:
-            self.fault(path, f"{key} is given twice, as {_short(where[key])} and {_short(text)}")
+            self.fault(path, f"{key} is given twice, as {short(where[key])} and {short(text)}")
         where[key] = text
 
     def _text(self, path: str, value: Any) -> str | None:
@@ -152,7 +152,7 @@ class _Reader:
         if "{{" in text or "}}" in text:
             self.fault(
                 path,
-                f"{_short(text)} was not filled in by Argo Rollouts: declare the arg in the AnalysisTemplate and give it in the Rollout",
+                f"{short(text)} was not filled in by Argo Rollouts: declare the arg in the AnalysisTemplate and give it in the Rollout",
             )
             return None
         if len(text) > MAX_VALUE:
@@ -167,7 +167,7 @@ class _Reader:
         scope = self.values.get("scope") or self.config.scope  # an empty value is "not given", as Argo sends it
         if scope not in self.config.scopes:
             known = tuple(self.config.scopes)
-            self.fault("scope", f"the config {self.config.name!r} has no scope {_short(scope)}{nearest(scope, known)}", known)
+            self.fault("scope", f"the config {self.config.name!r} has no scope {short(scope)}{nearest(scope, known)}", known)
         elif not rollout and "rollout" in placeholders(self.config.scopes[scope]):
             self.fault("rollout", f"is missing; the scope {scope!r} selects pods by the rollout's name")
         args = self._complete_args()
@@ -175,13 +175,20 @@ class _Reader:
         window, look = self._duration("window"), self._look()
         if start is not None and end is not None and start >= end:
             self.fault("start", f"is not before end: {_when(start)} and {_when(end)}")
+        longest = self.config.window.longest
+        until = now if end is None else min(end, now)
+        if start is not None and until - start > longest:
+            self.fault(
+                "start",
+                f"lies more than {duration(longest)} before the end of the window, the longest that the config allows (window.longest)",
+            )
         if start is not None and start > now:
             self.fault("start", f"lies in the future: {_when(start)}, and now is {_when(now)}")
         elif end is not None and start is None and end > now + 300:
             self.fault("end", f"lies in the future: {_when(end)}, and now is {_when(now)}")
         detail = self.values.get("detail", "")
         if detail not in DETAILS:
-            self.fault("detail", f"unknown detail {_short(detail)}", DETAILS[1:])
+            self.fault("detail", f"unknown detail {short(detail)}", DETAILS[1:])
         if self.faults:
             return None
         return Request(
@@ -203,20 +210,25 @@ class _Reader:
         if value is None:
             self.fault(key, "is missing; Argo gives it as podTemplateHashValue (Stable for the baseline, Latest for the canary)")
             return ""
-        return self._name(key, value)
+        return self._name(key, value, self.config.sides)
 
     def _optional_name(self, key: str) -> str:
         value = self.values.get(key, "")
         return self._name(key, value) if value else ""
 
-    def _name(self, path: str, value: str) -> str:
+    def _name(self, path: str, value: str, of: ArgConfig = _NAME) -> str:
         if path in self.unreadable:
             return ""
         if not value:
             self.fault(path, "is empty; an empty label matcher would select series that lack the label")
-        elif not _SCOPE_VALUE.fullmatch(value):
-            self.fault(path, f"{_short(value)} is not a Kubernetes name, hash or label value", ("letters, digits and -_.:/@, at most 253",))
+        else:
+            self._check(path, value, of)
         return value
+
+    def _check(self, path: str, value: str, of: ArgConfig) -> None:
+        found = complaint(value, of)
+        if found is not None:
+            self.fault(path, found.message, found.allowed)
 
     def _complete_args(self) -> dict[str, str]:
         declared = self.config.args
@@ -228,20 +240,17 @@ class _Reader:
                 self._check_arg(name, self.args[name], arg)
         if self.faults:
             return {}
-        return resolve_defaults(self.args, {name: arg.default for name, arg in declared.items() if arg.default is not None})
+        complete = resolve_defaults(self.args, {name: arg.default for name, arg in declared.items() if arg.default is not None})
+        for name in complete.keys() - self.args.keys():
+            # A default made of other args' values is held against its type like anything else.
+            self._check(name, complete[name], declared[name])
+        return complete
 
     def _check_arg(self, name: str, value: str, arg: ArgConfig) -> None:
         if not value:
             self.fault(name, "is empty; leave it out to get the default, or give a value")
-        elif arg.type is ArgType.NAME:
-            self._name(name, value)
-        elif arg.type is ArgType.NUMBER and not _NUMBER.fullmatch(value):
-            self.fault(name, f"must be a number, found {_short(value)}")
-        elif arg.type is ArgType.DURATION:
-            try:
-                seconds(value)
-            except ValueError as error:
-                self.fault(name, str(error))
+        else:
+            self._check(name, value, arg)
 
     def _time(self, key: str) -> float | None:
         value = self.values.get(key, "")
@@ -258,13 +267,15 @@ class _Reader:
         if not value:
             return None
         try:
-            found = float(value) if _NUMBER.fullmatch(value) else seconds(value)
+            found = float(value) if is_number(value) else seconds(value)
         except ValueError as error:
             self.fault(key, str(error))
             return None
-        step = self.config.window.step
-        if not step <= found <= 366 * 86400:
-            self.fault(key, f"must be between one step ({step:g} s) and a year, found {_short(value)}")
+        step, longest = self.config.window.step, self.config.window.longest
+        if not step <= found <= longest:
+            self.fault(
+                key, f"must be between one step ({step:g} s) and {duration(longest)} (window.longest of the config), found {short(value)}"
+            )
             return None
         return found
 
@@ -273,7 +284,7 @@ class _Reader:
         if not value:
             return None
         if not re.fullmatch(r"\d{1,6}", value) or int(value) < 1:
-            self.fault("look", f"must be a whole number from 1, found {_short(value)}")
+            self.fault("look", f"must be a whole number from 1, found {short(value)}")
             return None
         return int(value)
 
@@ -293,7 +304,7 @@ def parse_time(text: str) -> float:
     >>> parse_time("1970-01-01T01:00:10+01:00"), parse_time("1970-01-01T01:00:10 01:00"), parse_time("10")
     (10.0, 10.0, 10.0)
     """
-    if _NUMBER.fullmatch(text):
+    if is_number(text):
         value = float(text)
         if not 0 <= value < 253402300800:
             msg = f"not a time: {text!r} is outside the years 1970 to 9999"
@@ -303,14 +314,14 @@ def parse_time(text: str) -> float:
     try:
         found = datetime.fromisoformat(repaired)
     except ValueError:
-        msg = f"not a time: {_short(text)}; write RFC 3339 (2026-11-20T09:00:00Z) or unix seconds"
+        msg = f"not a time: {short(text)}; write RFC 3339 (2026-11-20T09:00:00Z) or unix seconds"
         raise ValueError(msg) from None
     if found.tzinfo is None:
-        msg = f"{_short(text)} has no time zone; write 2026-11-20T09:00:00Z or unix seconds"
+        msg = f"{short(text)} has no time zone; write 2026-11-20T09:00:00Z or unix seconds"
         raise ValueError(msg)
     stamp = found.timestamp()
     if stamp < 0:
-        msg = f"{_short(text)} is before 1970"
+        msg = f"{short(text)} is before 1970"
         raise ValueError(msg)
     return stamp
 
@@ -337,8 +348,3 @@ def _kind(value: Any) -> str:
         return "a boolean"
     kinds: dict[type, str] = {dict: "an object", list: "a list", str: "a string"}
     return kinds.get(type(value), "a number")
-
-
-def _short(text: str) -> str:
-    shown = repr(text)
-    return shown if len(shown) <= 80 else f"{shown[:77]}..."

@@ -47,6 +47,9 @@ class RightsDocument(Document):
     configs: Annotated[tuple[Text, ...], Field(min_length=1, description="Names of configs, or patterns such as checkout-*.")] = ("*",)
     namespaces: Annotated[tuple[Text, ...] | None, Field(min_length=1, description="Values of the arg namespace; left out: any.")] = None
     scopes: Annotated[tuple[Text, ...] | None, Field(min_length=1, description="Names of a config's scopes; left out: any.")] = None
+    questions_at_once: Annotated[
+        int | None, Field(ge=1, le=64, description="So many questions are judged or wait at once, in each process; left out: a fair share.")
+    ] = None
 
 
 class TokenDocument(RightsDocument):

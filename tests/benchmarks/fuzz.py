@@ -15,9 +15,12 @@ import random
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from flask import Flask
 
 from judge.access import digest_of
 from judge.archive import open_archive
@@ -152,45 +155,71 @@ class Chance(random.Random):
         return json.dumps(found, ensure_ascii=self.random() < 0.5).encode("utf-8", "surrogatepass")
 
 
-def measure(count: int, *, seed: int = 1) -> tuple[Counter[int], list[str]]:
-    """Send so many requests; how often each status came, and what was wrong."""
-    chance = Chance(seed)
+def measure(count: int, *, seed: int = 1, callers: int = 1) -> tuple[Counter[int], list[str]]:
+    """Send so many requests; how often each status came, and what was wrong.
+
+    Several callers send at the same time with one token, which may have one question at work: the others are refused.
+    """
     statuses: Counter[int] = Counter()
     wrong: list[str] = []
     logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
+        own = ", questions_at_once: 1" if callers > 1 else ""
         (place / "tokens.yaml").write_text(
-            f'tokens: [{{name: fuzz, sha256: "{digest_of(TOKEN)}", may: [ask, read, label, kayenta]}}]', encoding="utf-8"
+            f'tokens: [{{name: fuzz, sha256: "{digest_of(TOKEN)}", may: [ask, read, label, kayenta]{own}}}]', encoding="utf-8"
+        )
+        (place / "configs").mkdir()
+        text = (FOLDER / "http-service.yaml").read_text(encoding="utf-8")
+        (place / "configs" / "http-service.yaml").write_text(
+            f"{text}\non_source_error: {'error' if callers > 1 else 'inconclusive'}\n", encoding="utf-8"
         )
         recording = FOLDER / "canaries.jsonl.gz"
         dump = load_dump(recording)[1]
         good = {"config": "http-service", "baseline": dump.args["baseline"], "canary": dump.args["canary"], "service": "shop"}
         good |= {"start": "2025-11-20T08:30:00Z", "end": "2025-11-20T09:00:00Z"}
-        settings = Settings(sources={"default": SourceSettings(type="dumps", path=str(recording))}, config_dir=FOLDER)
+        settings = Settings(sources={"default": SourceSettings(type="dumps", path=str(recording))}, config_dir=place / "configs")
         settings = replace(settings, archive_url=f"sqlite:///{place / 'judge.sqlite'}", tokens_file=place / "tokens.yaml")
         archive = open_archive(settings.archive_url)
-        client = create_app(Service(settings, archive), clock=lambda: NOW).test_client()
-        for number in range(count):
-            path = chance.choice(PATHS).replace("{id}", chance.choice((chance.word(), "01KAG67PPG4JW4X0A161XGQEMS")))
-            method = "POST" if chance.random() < 0.4 else chance.choice(METHODS)
-            bearer = chance.choice((TOKEN, TOKEN, TOKEN, SECRET, ""))
-            headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
-            if chance.random() < 0.3:
-                headers["X-Forwarded-User"] = headers["Cookie"] = SECRET
-            kind = chance.choice(("application/json", "text/plain", "", "multipart/form-data; boundary=x"))
-            query = {chance.choice((*KEYS, "x")): chance.word().encode("utf-8", "replace").decode() for _ in range(chance.randint(0, 3))}
-            body = chance.body(good) if method in {"POST", "PUT", "PATCH"} else None
-            try:
-                answer = client.open(path, method=method, query_string=query, headers=headers, data=body, content_type=kind)
-            except (ValueError, UnicodeError):
-                continue  # the client could not even send it
-            statuses[answer.status_code] += 1
-            wrong += [f"{number}: {method} {path[:80]!r}: {what}" for what in faults(answer, bearer)]
+        app = create_app(Service(settings, archive), clock=lambda: NOW)
+        with ThreadPoolExecutor(callers) as pool:
+            each = [pool.submit(send, app, Chance(seed + caller), count // callers, good, often=callers > 1) for caller in range(callers)]
+            for found in each:
+                counted, faulty = found.result()
+                statuses += counted
+                wrong += faulty
         archive.close()
-        strangers = sorted(each.name for each in place.iterdir() if not each.name.startswith(("judge.sqlite", "tokens.yaml")))
+        known = ("judge.sqlite", "tokens.yaml", "configs")
+        strangers = sorted(each.name for each in place.iterdir() if not each.name.startswith(known))
         wrong += [f"a file was made: {name}" for name in strangers]
     logging.disable(logging.NOTSET)
+    return statuses, wrong
+
+
+def send(app: Flask, chance: Chance, count: int, good: dict[str, str], *, often: bool) -> tuple[Counter[int], list[str]]:
+    """Send so many requests, one after the other; where questions come often, every second one is right, and about new minutes."""
+    client = app.test_client()
+    statuses: Counter[int] = Counter()
+    wrong: list[str] = []
+    for number in range(count):
+        path = chance.choice(PATHS).replace("{id}", chance.choice((chance.word(), "01KAG67PPG4JW4X0A161XGQEMS")))
+        method = "POST" if chance.random() < 0.4 else chance.choice(METHODS)
+        bearer = chance.choice((TOKEN, TOKEN, TOKEN, SECRET, ""))
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        if chance.random() < 0.3:
+            headers["X-Forwarded-User"] = headers["Cookie"] = SECRET
+        kind = chance.choice(("application/json", "text/plain", "", "multipart/form-data; boundary=x"))
+        query = {chance.choice((*KEYS, "x")): chance.word().encode("utf-8", "replace").decode() for _ in range(chance.randint(0, 3))}
+        body = chance.body(good) if method in {"POST", "PUT", "PATCH"} else None
+        if often and number % 2:
+            path, method, bearer, headers, query = "/v1/verdict", "POST", TOKEN, {"Authorization": f"Bearer {TOKEN}"}, {}
+            body = json.dumps({**good, "end": chance.randint(1_763_627_700, 1_763_629_200)}).encode()
+        try:
+            answer = client.open(path, method=method, query_string=query, headers=headers, data=body, content_type=kind)
+        except (ValueError, UnicodeError):
+            continue  # the client could not even send it
+        statuses[answer.status_code] += 1
+        wrong += [f"{number}: {method} {path[:80]!r}: {what}" for what in faults(answer, bearer)]
     return statuses, wrong
 
 
@@ -225,9 +254,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--callers", type=int, default=1)
     chosen = parser.parse_args()
     began = time.monotonic()
-    statuses, wrong = measure(chosen.requests, seed=chosen.seed)
+    statuses, wrong = measure(chosen.requests, seed=chosen.seed, callers=chosen.callers)
     print(f"{sum(statuses.values()):,} requests in {time.monotonic() - began:.0f} s, seed {chosen.seed}; {machine()}")
     print(f"answers by status: {dict(sorted(statuses.items()))}")
     print(f"wrong: {len(wrong)}")

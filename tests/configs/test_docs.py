@@ -85,6 +85,7 @@ def test_the_page_describes_every_part_of_a_config():
     assert set(DOCUMENTS) == {
         "The config",
         "`args`",
+        "`sides`",
         "`window`",
         "`looks`",
         "`traffic`",

@@ -16,7 +16,7 @@ from judge.frontends.lint.registry import RULES
 from tests.docs.pages import blocks
 from tests.history import openmetrics, rollouts
 from tests.lint.test_pages import ROOT, examples
-from tests.servers import free_port, loopback, prometheus
+from tests.servers import free_port, loopback, prometheus, victoria_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,6 +116,7 @@ SAID = {
     "source-unreachable": "2 of 2 queries have no answer: http://127.0.0.1:",
     "query-refused": "parse error: unclosed left parenthesis",
     "side-empty": "neither side has samples: avg(process_residnt_memory_bytes{",
+    "rate-range-scrape": "no ranges with a sample hold the two that rate(http_requests_total{",
     "no-events": 'code=~"6.."',
     "several-series": "2 series on a side",
     "series-unpaired": "the query returns 3 baseline and 3 canary series that differ only in __name__, pod",
@@ -169,6 +170,49 @@ def test_small_values_are_told_where_kayenta_judges(against, scale, found):
 
     assert rules_found(against(text, form="json", args=())[1]) == found
     assert rules_found(against(text.replace("judge: kayenta\n", ""), form="json", args=())[1]) == []
+
+
+def of_range(length, function="rate"):
+    return examples("rate-range-scrape")["Good"].replace("[${step}]", f"[{length}]").replace("rate(", f"{function}(")
+
+
+@pytest.mark.parametrize("function", ["rate", "increase", "irate"])
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        pytest.param("10s", "no ranges", id="shorter than the scrape interval"),
+        pytest.param("15s", "no ranges", id="the scrape interval"),
+        pytest.param("20s", r"only \d\d% of the ranges", id="less than twice the scrape interval"),
+        pytest.param("30s", "", id="twice the scrape interval"),
+        pytest.param("1m", "", id="four times the scrape interval"),
+    ],
+)
+def test_a_range_is_held_against_the_scrapes_that_are_there(against, length, said, function):
+    _, out, _ = against(of_range(length, function), form="json", args=("service=healthy",))
+    found = [finding for finding in json.loads(out)["findings"] if finding["rule"] in {"rate-range-scrape", "side-empty"}]
+
+    assert [finding["rule"] for finding in found] == (["rate-range-scrape"] if said else [])
+    if said:
+        assert re.match(said, found[0]["message"])
+        assert f"[{length}])" in found[0]["message"].replace("60s", "1m")
+        assert found[0]["path"] == "metrics.0.query"
+
+
+def test_a_store_that_looks_back_beyond_the_range_has_no_short_ranges(against, shops, tmp_path):
+    text = openmetrics((side for each in shops.values() for side in (each.baseline, each.canary)), seed=5)
+    with victoria_metrics(tmp_path / "vm", history=text) as address:
+        _, out, _ = against(of_range("15s"), address=address, form="json", args=("service=healthy",))
+
+    assert "rate-range-scrape" not in rules_found(out)
+    assert json.loads(out)["asked"][0]["queries"][0]["canary"]["points"] > 20
+
+
+def test_a_range_of_a_numerator_is_told_at_the_numerator(against):
+    text = (ROOT / "configs" / "http-service.yaml").read_text(encoding="utf-8").replace("[${step}]", "[15s]")
+    _, out, _ = against(text, form="json", args=("service=healthy", "namespace=default"))
+    found = {finding["path"] for finding in json.loads(out)["findings"] if finding["rule"] == "rate-range-scrape"}
+
+    assert {"metrics.0.numerator", "metrics.0.denominator"} <= found
 
 
 def test_counts_are_small_where_their_ratio_is(against):

@@ -260,16 +260,59 @@ def test_arg_types_and_defaults():
     ]
 
 
+@pytest.mark.parametrize(
+    ("arg", "path", "message"),
+    [
+        pytest.param(
+            "{type: number, default: high}", "args.x.default", "'high' is not a number (allowed: 0.99", id="a default of another type"
+        ),
+        pytest.param("{default: a b}", "args.x.default", "'a b' is not a Kubernetes name", id="a default that is no name"),
+        pytest.param("{type: hash, default: 6F9C}", "args.x.default", "'6F9C' is not a pod-template hash", id="a default that is no hash"),
+        pytest.param("{default: c, allowed: [a, 'b*']}", "args.x.default", "(allowed: a, b*)", id="a default that is not allowed"),
+        pytest.param(
+            "{type: duration, allowed: [5m, soon]}", "args.x.allowed.1", "'soon' is not a duration", id="an allowed value of another type"
+        ),
+        pytest.param("{allowed: []}", "args.x.allowed", "at least 1", id="nothing allowed"),
+        pytest.param("{type: secret}", "args.x.type", "kubernetes-name", id="no such type"),
+    ],
+)
+def test_an_arg_that_contradicts_itself_is_refused(arg, path, message):
+    with pytest.raises(ConfigError) as caught:
+        read(MINIMAL.replace("scope:", f"args: {{x: {arg}}}\nscope:"))
+
+    assert [fault.path for fault in caught.value.faults] == [path]
+    assert message in str(caught.value)
+
+
+def test_a_default_that_names_other_args_is_checked_when_it_is_filled_in():
+    read(MINIMAL.replace("scope:", "args: {a: {type: text}, b: {type: hash, default: '${a}'}}\nscope:"))
+
+
+def test_the_sides_may_be_typed():
+    assert read(MINIMAL).sides.type is ArgType.NAME
+    assert read(MINIMAL.replace("scope:", "sides: {type: hash}\nscope:")).sides.type is ArgType.HASH
+    with pytest.raises(ConfigError, match=r"sides\.type"):
+        read(MINIMAL.replace("scope:", "sides: {type: text}\nscope:"))
+
+
 @pytest.mark.parametrize("text", [MINIMAL, WHOLE])
 def test_schema_accepts_what_the_reader_accepts(text):
     jsonschema.validate(parse(text, where=""), config_schema())
 
 
-@pytest.mark.parametrize("change", [("name: shop", "name: shop\nfoo: 1"), ("query:", "qury:"), ("name: shop", "judge: magic\nname: shop")])
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("name: shop", "name: shop\nfoo: 1"),
+        ("query:", "qury:"),
+        ("name: shop", "judge: magic\nname: shop"),
+        ("name: shop", "name: shop\nargs: {x: {type: secret}}"),
+    ],
+)
 def test_schema_refuses_what_the_reader_refuses(change):
     document = parse(MINIMAL.replace(*change), where="")
 
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(document, config_schema())
-    with pytest.raises(ConfigError, match=r"unknown|is missing|needs either"):
+    with pytest.raises(ConfigError, match=r"unknown|is missing|needs either|args\.x\.type"):
         parse_config(document, where="")

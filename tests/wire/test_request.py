@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from judge.core.args import KINDS
 from judge.core.config import ArgConfig, ArgType, CanaryConfig, MetricConfig
 from judge.errors import RequestError
 from judge.wire.request import ALIASES, format_time, parse_request, parse_time
@@ -117,8 +120,8 @@ def test_empty_options_are_not_given_as_argo_sends_them():
         pytest.param({"window": "5"}, "window", "at least|between one step", id="a window shorter than a step"),
         pytest.param({"window": "ages"}, "window", "not a duration", id="no duration"),
         pytest.param({"window": "800d"}, "window", "between one step", id="a window of years"),
-        pytest.param({"quantile": "high"}, "quantile", "must be a number", id="an arg that is no number"),
-        pytest.param({"range": "5m]) or vector(1"}, "range", "not a duration", id="an arg that is no duration"),
+        pytest.param({"quantile": "high"}, "quantile", "is not a number", id="an arg that is no number"),
+        pytest.param({"range": "5m]) or vector(1"}, "range", "is not a duration", id="an arg that is no duration"),
         pytest.param({"scope": "pd"}, "scope", "has no scope 'pd'; did you mean 'pod'?", id="unknown scope"),
         pytest.param({"scope": "pod"}, "rollout", "selects pods by the rollout's name", id="a scope that needs the rollout"),
         pytest.param({"detail": "lots"}, "detail", "unknown detail", id="unknown detail"),
@@ -149,6 +152,95 @@ def test_allowed_names_are_listed():
 
 def test_free_text_is_allowed_where_the_config_says_so():
     assert ask(note='any "thing" {here}').args["note"] == 'any "thing" {here}'
+
+
+def typed(*, sides=ArgType.NAME, **args):
+    """A config whose args are these."""
+    return {"shop": replace(CONFIG, args=args, sides=ArgConfig(type=sides))}
+
+
+@pytest.mark.parametrize(
+    ("arg", "good", "bad"),
+    [
+        pytest.param(ArgConfig(), ["a", "Shop_1", "ghcr.io/a/b:v1@x", "a" * 253], ["-a", "a b", 'a"', "a|b", "a" * 254, "é"], id="name"),
+        pytest.param(
+            ArgConfig(type=ArgType.KUBERNETES_NAME),
+            ["a", "shop-1", "a.b", "a" * 253],
+            ["Shop", "a_b", "a..b", "a-", "a/b", "a" * 254],
+            id="kubernetes-name",
+        ),
+        pytest.param(ArgConfig(type=ArgType.HASH), ["6f9c7b8d5", "a", "a" * 63], ["6F9C", "6f-9c", "a" * 64, "6f9c\n"], id="hash"),
+        pytest.param(ArgConfig(type=ArgType.LABEL_VALUE), ["v1.2_A", "a" * 63], ["v1:2", "a/b", ".a", "a" * 64], id="label-value"),
+        pytest.param(
+            ArgConfig(type=ArgType.NUMBER),
+            ["1", "-0.5", "1e-3", 7, 0.25],
+            ["NaN", "Inf", "1e309", "0x1", "1_0", "٣", "1 ", "1,5"],
+            id="number",
+        ),
+        pytest.param(
+            ArgConfig(type=ArgType.DURATION),
+            ["90s", "1h30m", "366d"],
+            ["90", "0s", "-5m", "367d", "9999999999999y", "5 m", "٣s"],
+            id="duration",
+        ),
+        pytest.param(ArgConfig(type=ArgType.TEXT), ["GET /cart/{id}", '"', "é"], ["a" * 1001], id="text"),
+        pytest.param(
+            ArgConfig(allowed=("eu-west-1", "us-*")),
+            ["eu-west-1", "us-1", "us-east"],
+            ["eu-west-2", "EU-WEST-1", "x-us-1", "us-a b"],
+            id="allowed",
+        ),
+        pytest.param(ArgConfig(type=ArgType.NUMBER, allowed=("5", "0.5")), ["5", 5, 5.0, "0.50"], ["4", "*"], id="allowed numbers"),
+        pytest.param(ArgConfig(type=ArgType.DURATION, allowed=("60s",)), ["1m", "60s"], ["61s"], id="allowed durations"),
+        pytest.param(
+            ArgConfig(type=ArgType.TEXT, allowed=("*a*a*a*a*a*a*a*a*b",)),
+            ["a" * 9 + "b"],
+            ["a" * 1000],
+            id="a pattern takes no longer than its value",
+        ),
+    ],
+)
+def test_each_type_takes_what_it_is_for_and_nothing_else(arg, good, bad):
+    for value in good:
+        request, _ = parse_request({**GOOD, "service": ..., "x": value} | {"service": "s"}, typed(x=arg, service=ArgConfig()), now=NOW)
+        assert request.args["x"] == str(value).strip()
+    for value in bad:
+        if value != str(value).strip():
+            continue  # spaces around a value are not part of it
+        with pytest.raises(RequestError) as caught:
+            parse_request({**GOOD, "x": value}, typed(x=arg, service=ArgConfig()), now=NOW)
+        assert [fault.path for fault in caught.value.faults] == ["x"]
+        assert len(caught.value.faults[0].message) < 200
+
+
+def test_a_refusal_names_the_arg_the_value_cut_the_type_and_what_is_allowed():
+    with pytest.raises(RequestError) as caught:
+        parse_request({**GOOD, "x": "B" * 200}, typed(x=ArgConfig(type=ArgType.HASH), service=ArgConfig()), now=NOW)
+
+    assert str(caught.value) == f"x: '{'B' * 76}... is not a pod-template hash (allowed: lower-case letters and digits, at most 63)"
+
+
+def test_the_sides_are_held_against_the_type_of_the_config():
+    configs = typed(sides=ArgType.HASH, service=ArgConfig())
+
+    assert parse_request(GOOD, configs, now=NOW)[0].canary == GOOD["canary"]
+    with pytest.raises(RequestError, match="canary: 'shop-canary' is not a pod-template hash"):
+        parse_request({**GOOD, "canary": "shop-canary"}, configs, now=NOW)
+
+
+def test_a_default_made_of_other_args_is_held_against_its_type():
+    configs = typed(service=ArgConfig(type=ArgType.TEXT), host=ArgConfig(type=ArgType.KUBERNETES_NAME, default="${service}.shop"))
+
+    assert parse_request(GOOD, configs, now=NOW)[0].args["host"] == "cart.shop"
+    with pytest.raises(RequestError, match=r"host: 'a b\.shop' is not a Kubernetes name"):
+        parse_request({**GOOD, "service": "a b"}, configs, now=NOW)
+
+
+@given(st.sampled_from([kind for kind in ArgType if kind is not ArgType.TEXT]), st.text(max_size=300))
+def test_no_type_but_text_lets_through_what_a_query_reads(kind, value):
+    if KINDS[kind].fits(value):
+        assert not set(value) & set("\"'`\\{}()[]|*+?^$#,=~<> \n\r\t\0") - ({"+"} if kind is ArgType.NUMBER else set())
+        assert value.isascii()
 
 
 @pytest.mark.parametrize("raw", [None, [], "x", 5, True])

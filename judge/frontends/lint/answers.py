@@ -11,11 +11,14 @@ import numpy as np
 
 from judge.core.config import CanaryConfig
 from judge.core.model import Classification, SeriesPair
-from judge.frontends.lint.model import Asked, Context, Document, Hits, Kind, Place, Severity, points, rule
+from judge.frontends.lint.model import Asked, Context, Document, Hits, Kind, Place, Range, Severity, points, rule
 from judge.sources import Answer
 
 MIN_ALIKE = 3
 """So many equal points, not all of one value, are no coincidence."""
+
+ENOUGH = 0.8
+"""A range that holds two samples less often than this, where it holds any, is too short."""
 
 SMALL = 1e-4
 """Kayenta's solver is content within this, in the unit of the metric."""
@@ -81,13 +84,37 @@ def query_refused(document: Document, context: Context) -> Hits:
 @rule("side-empty", Severity.WARNING, Kind.CONFIG)
 def side_empty(document: Document, context: Context) -> Hits:
     """A query has no samples on a side."""
+    found = _asked(document, context)
+    ranges = () if found is None else found.ranges
     for metric, part, sides in _queries(document, context):
         assert document.config is not None
         empty = [side for side, answer in sides.items() if points(answer) == 0]
         if part == "numerator" or (not metric and part != "traffic") or not _sound(sides) or not empty:
             continue  # a numerator may be empty, and conditions never decide
+        if any(_too_short(each) for each in ranges if (each.metric, each.part) == (metric, part)):
+            continue  # rate-range-scrape tells why
         text = "neither side has samples" if len(empty) == 2 else f"the {empty[0]} has no samples"
         yield _place(document.config, metric, part), f"{text}: {_shown(sides[empty[0]])}"
+
+
+@rule("rate-range-scrape", Severity.WARNING, Kind.CONFIG)
+def rate_range_scrape(document: Document, context: Context) -> Hits:
+    """A range that holds one scrape has no rate."""
+    found = _asked(document, context)
+    for each in () if found is None else found.ranges:
+        if not _too_short(each):
+            continue
+        assert document.config is not None
+        share = "no" if not each.filled else f"only {each.filled / each.seen:.0%} of the"
+        yield (
+            _place(document.config, each.metric, each.part),
+            f"{share} ranges with a sample hold the two that {each.text} needs: make it at least twice the scrape interval",
+        )
+
+
+def _too_short(found: Range) -> bool:
+    # A series' first scrape stands alone in its range, and now and then a scrape is lost.
+    return found.seen >= MIN_ALIKE and found.filled < ENOUGH * found.seen
 
 
 @rule("no-events", Severity.INFO, Kind.CONFIG)
@@ -202,6 +229,7 @@ RULES = (
     source_unreachable,
     query_refused,
     side_empty,
+    rate_range_scrape,
     no_events,
     several_series,
     series_unpaired,

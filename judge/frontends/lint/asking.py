@@ -18,6 +18,7 @@ from judge.core.config import CanaryConfig
 from judge.core.model import SeriesPair
 from judge.errors import ConfigError, RequestError, SourceUnreachable
 from judge.frontends.lint.model import Asked, Document
+from judge.frontends.lint.ranges import measure
 from judge.settings import Settings, load_settings
 from judge.sources import Answer, Query, Source, open_source
 from judge.wire.request import parse_request
@@ -110,4 +111,5 @@ def _ask(config: CanaryConfig, question: Question, source: Source, *, now: float
         pairs = run(request, config, listening, now=now, deadline=question.deadline).pairs
     start = min((answer.query.start for answer in listening.heard), default=end)
     end = max((answer.query.end for answer in listening.heard), default=end)
-    return Asked(url=url, start=start, end=end, answers=tuple(listening.heard), pairs=pairs)
+    answers = tuple(listening.heard)
+    return Asked(url=url, start=start, end=end, answers=answers, pairs=pairs, ranges=measure(answers, source, deadline=question.deadline))

@@ -58,6 +58,21 @@ class Document:
         return mapping(self.data.get("spec"))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """How well the range of one function in a query is filled.
+
+    `seen` counts series and steps with at least one sample in the range, `filled` those
+    with as many as the function needs.
+    """
+
+    metric: str
+    part: str
+    text: str
+    filled: float
+    seen: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Asked:
     """What the source answered to the queries of one config.
@@ -71,6 +86,7 @@ class Asked:
     end: float = 0.0
     answers: tuple[Answer, ...] = ()
     pairs: tuple[SeriesPair, ...] = ()
+    ranges: tuple[Range, ...] = ()
     refusal: str = ""
 
     def sides(self) -> list[tuple[str, str, dict[str, Answer]]]:
@@ -201,6 +217,7 @@ __all__ = [
     "Hits",
     "Kind",
     "Place",
+    "Range",
     "Rule",
     "Severity",
     "items",

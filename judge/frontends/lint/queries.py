@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from judge.core.config import MetricConfig
-from judge.core.scope import quote_spans, rate_window
+from judge.core.args import narrowest
+from judge.core.config import ArgType, MetricConfig
+from judge.core.kayenta.adapter import is_kayenta_document
+from judge.core.scope import PLACEHOLDER, placeholders, quote_spans, rate_window
 from judge.frontends.lint.model import Context, Document, Hits, Kind, Place, Severity, rule
 
 _ZERO = re.compile(r"\bor\s+(?:on\s*\([^)]*\)\s*)?vector\s*\(\s*0(?:\.0*)?\s*\)")
@@ -14,6 +16,10 @@ _QUANTILE = re.compile(r"\bhistogram_quantile\s*\(\s*([0-9.]+)\s*,")
 _TAIL_NAME = re.compile(r"p9\d|9\dth|tail", re.IGNORECASE)
 _PARTS = ("query", "numerator", "denominator")
 _MATCHER = re.compile(r'([a-zA-Z_]\w*)\s*(=~|!=|!~|=)\s*"((?:[^"\\]|\\.)*)"')
+_KUBERNETES_LABELS = frozenset(
+    {"namespace", "service", "pod", "container", "deployment", "ingress", "exported_namespace", "exported_service"}
+)
+"""Labels whose values Kubernetes made, wherever an ordinary scrape has them."""
 _SIDE_NAME = re.compile(r"(?:.*[-_.])?(canary|stable|baseline|preview|latest)(?:[-_.].*)?")
 
 
@@ -89,6 +95,31 @@ def one_side(document: Document, _: Context) -> Hits:
                 yield place, f'{name}{operator}"{value}" is on one side only, whatever the scope chooses; take ${{hash}} for it'
 
 
+@rule("free-text", Severity.INFO, Kind.CONFIG)
+def free_text(document: Document, _: Context) -> Hits:
+    """An arg that takes anything need not, where its own default or its label says what it is."""
+    config = document.config
+    if config is None or is_kayenta_document(config.document):
+        return  # Kayenta's configs do not declare what they take
+    texts = [text for _place, _metric, text in _queries(document)] + list(config.scopes.values())
+    labels: dict[str, set[str]] = {}
+    for label, operator, value in (found for text in texts for found in _matchers(text)):
+        if operator == "=" and (whole := PLACEHOLDER.fullmatch(value)) is not None:
+            labels.setdefault(whole.group(1), set()).add(label)
+    for name, arg in config.args.items():
+        if arg.type is not ArgType.TEXT or arg.allowed:
+            continue
+        known = sorted(labels.get(name, set()) & _KUBERNETES_LABELS)
+        fits = ArgType.TEXT if arg.default is None or placeholders(arg.default) else narrowest(arg.default)
+        if known:
+            yield ("args", name, "type"), f"{name} takes anything, and the label {known[0]} holds names: type kubernetes-name, or allowed"
+        elif fits is not ArgType.TEXT:
+            yield (
+                ("args", name, "type"),
+                f"{name} takes anything, and its default {arg.default} fits the type {fits}: take that, or allowed",
+            )
+
+
 def _matchers(text: str) -> Iterator[tuple[str, str, str]]:
     """Each label matcher of a query that stands outside of strings."""
     spans = quote_spans(text)
@@ -97,4 +128,4 @@ def _matchers(text: str) -> Iterator[tuple[str, str, str]]:
             yield found.group(1), found.group(2), found.group(3)
 
 
-RULES = (vector_zero, rate_window_length, rate_window_step, median_for_tail, one_side)
+RULES = (vector_zero, rate_window_length, rate_window_step, median_for_tail, one_side, free_text)
