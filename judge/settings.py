@@ -30,6 +30,8 @@ ENVIRONMENT = {
     "JUDGE_PUBLIC_URL": "address under which people reach this service, for the report link",
     "JUDGE_TOKENS_FILE": "who may ask, read and label; without it everybody may",
     "JUDGE_DEADLINE": "seconds within which every question is answered (default: 8)",
+    "JUDGE_LOG_FORMAT": "text, or json for one JSON object a line (default: text)",
+    "JUDGE_TRACES": "true sends OpenTelemetry traces, as the OTEL_ variables say (default: false)",
 }
 DEFAULT_CONFIG_DIR = "configs"
 DEFAULT_ARCHIVE = "sqlite:///judge.sqlite"
@@ -38,41 +40,67 @@ DEFAULT_ARCHIVE = "sqlite:///judge.sqlite"
 class SourceDocument(Document):
     """One source of series."""
 
-    type: Literal["prometheus", "dumps"] = "prometheus"
-    url: str = ""
-    path: Annotated[str, Field(description="Folder or file of dumps, for type dumps; relative to server.yaml.")] = ""
-    headers: Mapping[str, str] = {}
-    username: str = ""
-    password_env: Annotated[str, Field(description="Name of the environment variable that holds the password.")] = ""
-    bearer_token_env: Annotated[str, Field(description="Name of the environment variable that holds the token.")] = ""
-    ca_file: str = ""
-    cert_file: str = ""
-    key_file: str = ""
-    insecure: bool = False
-    connect_timeout: Duration = 2.0
-    read_timeout: Duration = 8.0
-    max_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
-    max_points: Annotated[int, Field(ge=11)] = 55_000
-    max_series: Annotated[int, Field(ge=1)] = 200
-    max_query_length: Annotated[int, Field(ge=100)] = 10_000
-    concurrency: Annotated[int, Field(ge=1, le=64)] = 8
-    lookback: Annotated[Duration, Field(description="How long the server repeats the last value of a series that ended.")] = 300.0
+    type: Annotated[
+        Literal["prometheus", "dumps"],
+        Field(description="`dumps` answers from saved canaries, for rehearsals: by hashes and names of metrics, not by PromQL."),
+    ] = "prometheus"
+    url: Annotated[str, Field(description="Prometheus, or what speaks its query API (VictoriaMetrics is tested). A path is kept.")] = ""
+    path: Annotated[str, Field(description="For `dumps`: a file or a folder, relative to `server.yaml`.")] = ""
+    headers: Annotated[Mapping[str, str], Field(description="Sent with every query: tenants of Mimir or Cortex.")] = {}
+    username: Annotated[str, Field(description="Basic authentication.")] = ""
+    password_env: Annotated[str, Field(description="The environment variable that holds its password.")] = ""
+    bearer_token_env: Annotated[str, Field(description="The environment variable that holds a bearer token.")] = ""
+    ca_file: Annotated[str, Field(description="The authority that signed the server's certificate.")] = ""
+    cert_file: Annotated[str, Field(description="Our own certificate, where the server wants one.")] = ""
+    key_file: Annotated[str, Field(description="Its key.")] = ""
+    insecure: Annotated[bool, Field(description="Trusts any certificate; for trying out.")] = False
+    connect_timeout: Annotated[Duration, Field(description="For one connection.")] = 2.0
+    read_timeout: Annotated[
+        Duration, Field(description="For the server's silence in between. The deadline ends everything in any case.")
+    ] = 8.0
+    max_bytes: Annotated[int, Field(ge=1024, description="The longest answer, unpacked. A longer one is not read on.")] = 16 * 1024 * 1024
+    max_points: Annotated[int, Field(ge=11, description="Points in time that one query may cover; above 11,000 it is asked in parts.")] = (
+        55_000
+    )
+    max_series: Annotated[int, Field(ge=1, description="A query that answers more lacks a `sum` or `avg`; its metric is an `error`.")] = 200
+    max_query_length: Annotated[int, Field(ge=100, description="Characters of a query.")] = 10_000
+    concurrency: Annotated[int, Field(ge=1, le=64, description="Queries under way at once in each process.")] = 8
+    lookback: Annotated[
+        Duration,
+        Field(description="The server's `--query.lookback-delta`: repetitions of an ended series' last value are no samples."),
+    ] = 300.0
+    compress: Annotated[bool, Field(description="Ask for packed answers: where the server is far away.")] = False
+    partial: Annotated[
+        Literal["mark", "refuse"],
+        Field(description="What to do with an answer in which a part of the storage is missing: use it and say so, or take it for none."),
+    ] = "mark"
 
 
 class ServerDocument(Document):
     """server.yaml."""
 
-    sources: Mapping[str, SourceDocument] = {}
-    archive_url: str | None = None
-    archive_keep_days: Annotated[int | None, Field(ge=1)] = None
-    archive_keep_megabytes: Annotated[int | None, Field(ge=1)] = None
-    archive_keep_labelled: bool = True
-    public_url: str | None = None
-    deadline: Duration | None = None
-    max_body: Annotated[int, Field(ge=1024)] = 1024 * 1024
-    tokens_file: Annotated[str | None, Field(description="Who may ask, read and label; relative to server.yaml.")] = None
-    questions_at_once: Annotated[int, Field(ge=1, le=64)] = 4
-    questions_waiting: Annotated[int, Field(ge=0, le=256)] = 8
+    sources: Annotated[
+        Mapping[str, SourceDocument],
+        Field(description="Where series come from. A canary config says `source: <name>`; without it, it is `default`."),
+    ] = {}
+    archive_url: Annotated[str | None, Field(description="Where verdicts are kept: an SQLAlchemy URL, or none.")] = None
+    archive_keep_days: Annotated[int | None, Field(ge=1, description="Verdicts that are older are deleted.")] = None
+    archive_keep_megabytes: Annotated[
+        int | None, Field(ge=1, description="The oldest verdicts are deleted until the rest takes no more than this.")
+    ] = None
+    archive_keep_labelled: Annotated[bool, Field(description="Whether labelled verdicts stay, whatever their age.")] = True
+    public_url: Annotated[str | None, Field(description="The `report` of an answer begins with it. Without it the answer has a path.")] = (
+        None
+    )
+    deadline: Annotated[
+        Duration | None, Field(description="From 1 s to 10 minutes. Shorter than Argo's `timeoutSeconds` (10 s unless set).")
+    ] = None
+    max_body: Annotated[int, Field(ge=1024, description="Bytes of a request; a larger one is refused with 413.")] = 1024 * 1024
+    tokens_file: Annotated[str | None, Field(description="Who may ask, read and label; relative to `server.yaml`.")] = None
+    questions_at_once: Annotated[int, Field(ge=1, le=64, description="Questions that one worker process judges at a time.")] = 4
+    questions_waiting: Annotated[int, Field(ge=0, le=256, description="How many more may wait for a place.")] = 8
+    log_format: Annotated[Literal["text", "json"], Field(description="`json` writes one JSON object a line, for a log store.")] = "text"
+    traces: Annotated[bool, Field(description="Sends OpenTelemetry traces, as the OTEL_ variables say; needs the extra `otel`.")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +127,8 @@ class SourceSettings:
     max_query_length: int = 10_000
     concurrency: int = 8
     lookback: float = 300.0
+    compress: bool = False
+    partial: str = "mark"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +147,8 @@ class Settings:
     tokens_file: Path | None = None
     questions_at_once: int = 4
     questions_waiting: int = 8
+    log_format: str = "text"
+    traces: bool = False
 
 
 def load_settings(environ: Mapping[str, str] | None = None, *, config_dir: Path | None = None) -> Settings:
@@ -159,7 +191,19 @@ def load_settings(environ: Mapping[str, str] | None = None, *, config_dir: Path 
         tokens_file=_tokens_file(environ, server, folder),
         questions_at_once=server.questions_at_once,
         questions_waiting=server.questions_waiting,
+        log_format=_chosen(environ, "JUDGE_LOG_FORMAT", ("text", "json"), server.log_format),
+        traces=_chosen(environ, "JUDGE_TRACES", ("true", "false"), str(server.traces).lower()) == "true",
     )
+
+
+def _chosen(environ: Mapping[str, str], name: str, allowed: tuple[str, ...], otherwise: str) -> str:
+    """One of few words of the environment, in any case; `otherwise` where it says nothing."""
+    told = environ.get(name, "").strip().lower()
+    if not told:
+        return otherwise
+    if told not in allowed:
+        raise ConfigError([Fault(path=name, message=f"is {environ[name]!r}", allowed=allowed)], where="environment")
+    return told
 
 
 def _tokens_file(environ: Mapping[str, str], server: ServerDocument, folder: Path) -> Path | None:

@@ -48,13 +48,15 @@ class Answer:
 
     `problem` is set when there is no usable answer at all: then `series` is
     empty. `warnings` are the source's own words (partial answers) and ours
-    (samples left out, and why).
+    (samples left out, and why). `partial` tells that a part of the source did
+    not take part in the answer.
     """
 
     query: Query
     series: tuple[Series, ...] = ()
     warnings: tuple[str, ...] = ()
     problem: Problem | None = None
+    partial: bool = False
 
 
 class Source(Protocol):

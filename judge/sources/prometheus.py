@@ -13,7 +13,10 @@ import math
 import os
 import threading
 import time
+from base64 import b64encode
+from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -22,14 +25,16 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import numpy as np
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
-from requests.auth import HTTPBasicAuth
+from urllib3 import HTTPHeaderDict
 
 from judge.core.model import Classification, Floats, Problem, Series
 from judge.errors import QueryRejected, SourceError, SourceUnreachable
+from judge.observing import observer
 from judge.sources import Answer, Query
 from judge.sources.breaker import Breaker
+from judge.sources.outcomes import outcome
 from judge.sources.results import check_labels, drop_nan, join, label_text, read_series, shorten
-from judge.sources.session import EXCHANGE, BoundedAdapter, BoundedSession, Exchange
+from judge.sources.session import EXCHANGE, BoundedSession, Exchange, Trust
 from judge.sources.staleness import drop_carried, selects_instant
 
 if TYPE_CHECKING:
@@ -74,6 +79,7 @@ class _Findings:
     series: tuple[Series, ...] = ()
     warnings: tuple[str, ...] = ()
     problem: Problem | None = None
+    partial: bool = False
 
 
 class PrometheusSource:
@@ -110,8 +116,11 @@ class PrometheusSource:
         ends = time.monotonic() + deadline
         left_alone = self._breaker.refusal(time.monotonic(), patience=deadline + 1.0)
         if left_alone is not None:
+            observer().asked(self._settings.name, {"skipped": len(queries)}, circuit=self._breaker.state)
             problem = Problem(classification=Classification.NODATA, message=f"{self._url} {left_alone}")
             return [Answer(query=query, problem=problem) for query in queries]
+        if self._breaker.state != "closed":
+            observer().asked(self._settings.name, {}, circuit="half-open")
         pool = self._ready()
         asked: dict[_Question, list[_Part] | QueryRejected] = {}
         for query in queries:
@@ -124,16 +133,18 @@ class PrometheusSource:
                 else:
                     asked[question] = [self._submit(pool, question, span, ends=ends, seconds=deadline) for span in spans]
         parts = [part for those in asked.values() if isinstance(those, list) for part in those]
+        observer().under_way(self._settings.name, len(parts))
         wait([part.future for part in parts], timeout=max(0.0, ends + _GRACE - time.monotonic()))
         for part in parts:
             if not part.future.done() and not part.future.cancel():
                 part.exchange.abort()
         self._remember(parts)
+        self._tell(parts, refused=sum(isinstance(those, QueryRejected) for those in asked.values()))
         found = {question: self._gather(question, those) for question, those in asked.items()}
         answers = []
         for query in queries:
             what = found[_Question(query.text, query.start, query.end, query.step, query.instant, query.verbatim)]
-            answers.append(Answer(query=query, series=what.series, warnings=what.warnings, problem=what.problem))
+            answers.append(Answer(query=query, series=what.series, warnings=what.warnings, problem=what.problem, partial=what.partial))
         return answers
 
     @property
@@ -150,6 +161,14 @@ class PrometheusSource:
             self._breaker.succeeded()
         else:
             self._breaker.failed(time.monotonic(), self._clean(str(errors[0])))
+
+    def _tell(self, parts: Sequence[_Part], *, refused: int) -> None:
+        """Tell who looks on what became of the queries; `refused` ones were not sent."""
+        told = Counter(outcome(_error(part), late=part.exchange.remaining <= 0) for part in parts)
+        if refused:
+            told["refused"] += refused
+        observer().under_way(self._settings.name, -len(parts))
+        observer().asked(self._settings.name, told, circuit=self._breaker.state)
 
     def close(self) -> None:
         """Give threads and connections back; the next `fetch` makes new ones."""
@@ -170,20 +189,17 @@ class PrometheusSource:
 
     def _connect(self) -> PrometheusConnect:
         settings = self._settings
-        session = BoundedSession()
-        session.headers.update({"User-Agent": "canary-judge", **settings.headers})
+        # Packing takes a server longer than working out the answer, and a cluster's network does not need it.
+        headers = HTTPHeaderDict({"User-Agent": "canary-judge", "Accept-Encoding": "gzip" if settings.compress else "identity"})
+        for name, value in settings.headers.items():
+            headers[name] = value
         if settings.bearer_token:
-            session.headers["Authorization"] = f"Bearer {settings.bearer_token}"
+            headers["Authorization"] = f"Bearer {settings.bearer_token}"
         elif self._auth[0]:
-            # As bytes: requests would write text in Latin-1.
-            session.auth = HTTPBasicAuth(self._auth[0].encode(), self._auth[1].encode())
-        session.verify = not settings.insecure and (settings.ca_file or True)
-        if settings.cert_file:
-            session.cert = (settings.cert_file, settings.key_file) if settings.key_file else settings.cert_file
-        client = PrometheusConnect(url=self._url, session=session, method="POST")
-        # Only now: the constructor has just put an adapter of its own, with retries and no deadline, on this address.
-        session.mount(self._url, BoundedAdapter(pool_maxsize=settings.concurrency))
-        return client
+            headers["Authorization"] = "Basic " + b64encode(":".join(self._auth).encode()).decode()
+        trust = Trust(ca=settings.ca_file, certificate=settings.cert_file, key=settings.key_file, anybody=settings.insecure)
+        session = BoundedSession(self._url, headers=headers, connections=settings.concurrency, trust=trust)
+        return PrometheusConnect(url=self._url, session=session, method="POST")
 
     def _spans(self, question: _Question) -> list[tuple[float, float]]:
         """Cut the window into parts that Prometheus answers, without a common sample."""
@@ -217,7 +233,7 @@ class PrometheusSource:
             read_timeout=settings.read_timeout,
             max_bytes=settings.max_bytes,
         )
-        return _Part(exchange=exchange, future=pool.submit(self._ask, question, span, exchange))
+        return _Part(exchange=exchange, future=pool.submit(copy_context().run, self._ask, question, span, exchange))
 
     def _ask(self, question: _Question, span: tuple[float, float], exchange: Exchange) -> tuple[Series, ...]:
         """Ask for one part; runs in a thread of the pool."""
@@ -225,7 +241,8 @@ class PrometheusSource:
         try:
             if exchange.remaining <= 0:
                 raise exchange.too_late()
-            result = self._result(question, span, exchange)
+            with observer().question(self._settings.name, question.text) as exchange.headers:
+                result = self._result(question, span, exchange)
             if exchange.envelope is None:
                 raise SourceUnreachable("did not answer")
             series = read_series(exchange.envelope.result_type, result, instant_at=question.end if question.instant else None)
@@ -267,7 +284,11 @@ class PrometheusSource:
         errors = [error for part in parts if (error := _error(part)) is not None]
         if errors:
             return self._failed(errors)
-        said = [warning for part in parts if part.exchange.envelope is not None for warning in part.exchange.envelope.warnings]
+        envelopes = [part.exchange.envelope for part in parts if part.exchange.envelope is not None]
+        said = [warning for envelope in envelopes for warning in envelope.warnings]
+        partial = any(envelope.partial for envelope in envelopes)
+        if partial and self._settings.partial == "refuse":
+            return self._failed([SourceUnreachable(f"answered in part only: {'; '.join(dict.fromkeys(said))}")])
         warnings = [f"{self._url} warns: {self._clean(words)}" for words in dict.fromkeys(said)]
         try:
             joined = join([part.future.result() for part in parts])
@@ -275,7 +296,7 @@ class PrometheusSource:
         except QueryRejected as refusal:
             return self._failed([refusal])
         series, ours = self._samples(question, joined)
-        return _Findings(series=series, warnings=(*warnings, *ours))
+        return _Findings(series=series, warnings=(*warnings, *ours), partial=partial)
 
     def _samples(self, question: _Question, series: Sequence[Series]) -> tuple[tuple[Series, ...], list[str]]:
         """Take out what is no sample, and say so."""

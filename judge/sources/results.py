@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _MAX_WORDS = 300
 _MAX_WARNINGS = 20
+_ABOUT_THE_QUERY = "PromQL "
 # Thanos, Mimir and VictoriaMetrics report a time-out as a failed execution: only the words tell.
 _TIMED_OUT = re.compile(r"deadline ?exceeded|timeout exceeded|exceeds? the timeout|query timed out|context canceled", re.IGNORECASE)
 _SOURCE_AT_FAULT = frozenset({"timeout", "canceled", "internal", "unavailable", "not_found"})
@@ -34,11 +35,12 @@ _SOURCE_AT_FAULT = frozenset({"timeout", "canceled", "internal", "unavailable", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """A successful answer: what kind of result it holds, and what the server had to say about it."""
+    """A successful answer: what kind of result it holds, what the server had to say about it, and whether a part of it is missing."""
 
     document: Mapping[str, Any]
     result_type: str
     warnings: tuple[str, ...]
+    partial: bool = False
 
 
 def open_envelope(status: int, body: bytes) -> Envelope:
@@ -59,7 +61,9 @@ def open_envelope(status: int, body: bytes) -> Envelope:
     data = document.get("data")
     if document.get("status") != "success" or not isinstance(data, dict) or "result" not in data:
         raise SourceUnreachable(f"sent JSON that is not the query API's: {shorten(_text(body), 80)}")
-    return Envelope(document=document, result_type=str(data.get("resultType", "")), warnings=_warnings(document))
+    return Envelope(
+        document=document, result_type=str(data.get("resultType", "")), warnings=_warnings(document), partial=_is_partial(document)
+    )
 
 
 def is_api_error(body: bytes) -> bool:
@@ -149,6 +153,17 @@ def _warnings(document: Mapping[str, Any]) -> tuple[str, ...]:
     unique = list(dict.fromkeys(shorten(str(item)) for item in said))
     more = len(unique) - _MAX_WARNINGS
     return (*unique[:_MAX_WARNINGS], *([f"and {more} more warnings"] if more > 0 else []))
+
+
+def _is_partial(document: Mapping[str, Any]) -> bool:
+    """Whether a part of the storage did not answer.
+
+    VictoriaMetrics says so itself. Thanos, and a Prometheus that reads from elsewhere, tell it as a warning; warnings about
+    the query begin with ``PromQL`` (Prometheus, ``util/annotations``).
+    """
+    if document.get("isPartial") is True:
+        return True
+    return any(not str(warning).startswith(_ABOUT_THE_QUERY) for warning in _listed(document.get("warnings")))
 
 
 def _listed(value: Any) -> list[Any]:

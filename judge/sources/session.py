@@ -13,18 +13,22 @@ with a message that goes on after the source's address (``did not answer …``).
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import ssl
 import threading
 import time
 from contextvars import ContextVar
-from io import BytesIO
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPHeaderDict, HTTPResponse, HTTPSConnectionPool, Retry, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError, SSLError
+from urllib3.exceptions import TimeoutError as UrllibTimeoutError
 
 from judge.errors import QueryRejected, SourceUnreachable
 from judge.sources.results import Envelope, is_api_error, open_envelope
@@ -39,6 +43,8 @@ _PASSING = frozenset({429, 502, 503})
 # Bytes of JSON that Python surely reads per second: nothing can interrupt it once it has begun.
 _BYTES_READ_PER_SECOND = 12e6
 _CHUNK = 65_536
+# What to ask again is decided here, where the deadline is known.
+_ONCE = Retry(total=False, redirect=False)
 _SOON = 0.001
 
 
@@ -65,6 +71,7 @@ class Exchange:
         self.max_bytes = max_bytes
         self.received = 0
         self.envelope: Envelope | None = None
+        self.headers: Mapping[str, str] = {}
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._aborted = False
@@ -116,8 +123,27 @@ class Exchange:
 EXCHANGE: ContextVar[Exchange] = ContextVar("EXCHANGE")
 
 
-class _WatchedHTTP(HTTPConnection):
-    """A connection that tells its exchange where the answer will come from."""
+class _Watched(HTTPConnection):
+    """A connection that sends a question in one piece, and tells its exchange where the answer will come from."""
+
+    _held: bytearray | None = None
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send head and body together: two packets cost both sides twice."""
+        self._held = bytearray()
+        try:
+            super().request(*args, **kwargs)
+            whole = bytes(self._held)
+        finally:
+            self._held = None
+        self.send(whole)
+
+    def send(self, data: Any) -> None:
+        """Send, or keep until all of it is there."""
+        if self._held is None:
+            super().send(data)
+        else:
+            self._held += data
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override] # as urllib3 has it
         """Wait for the head of the answer."""
@@ -125,47 +151,52 @@ class _WatchedHTTP(HTTPConnection):
         return super().getresponse()
 
 
-class _WatchedHTTPS(HTTPSConnection):
+class _WatchedTLS(_Watched, HTTPSConnection):
     """The same over TLS."""
-
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override] # as urllib3 has it
-        """Wait for the head of the answer."""
-        EXCHANGE.get().watch(self.sock)
-        return super().getresponse()
 
 
 class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _WatchedHTTP
+    ConnectionCls = _Watched
 
 
 class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedHTTPS
+    ConnectionCls = _WatchedTLS
 
 
-class BoundedAdapter(HTTPAdapter):
-    """Reads each answer whole, inside its exchange's deadline and size."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Whom a TLS connection trusts, and who we are; paths of PEM files, empty where there is none."""
 
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:  # noqa: FBT001, FBT002 - requests' own
-        """Make pools of connections that can be aborted."""
-        super().init_poolmanager(connections, maxsize, block=block, **pool_kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    anybody: bool = False
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send the request, and answer a response whose body is in memory."""
-        exchange = EXCHANGE.get()
-        kwargs.update(stream=True, timeout=exchange.timeouts)
-        try:
-            response = super().send(request, *args, **kwargs)
-            with contextlib.closing(response.raw):  # a rest must not reach the next question on this connection
-                body = _read(response.raw, exchange)
-        finally:
-            exchange.release()
-        # requests takes the body from `raw` when it is asked for: give it one that is all there.
-        response.raw = HTTPResponse(body=BytesIO(body), status=response.status_code, preload_content=False)
-        return response
+    def missing(self) -> str | None:
+        """The first of these files that is not there: TLS itself would not say which."""
+        return next((path for path in (self.ca, self.certificate, self.key) if path and not os.path.exists(path)), None)  # noqa: PTH110
 
 
-def _read(raw: HTTPResponse, exchange: Exchange) -> bytes:
+def _connections(address: SplitResult, *, most: int, trust: Trust) -> HTTPConnectionPool:
+    """Connections to one server, kept open for the next question."""
+    if address.hostname is None:
+        raise SourceUnreachable("cannot be asked: the address names no host")
+    if address.scheme == "http":
+        return _HTTPPool(address.hostname, address.port, maxsize=most)
+    ca = trust.ca or DEFAULT_CA_BUNDLE_PATH
+    return _HTTPSPool(
+        address.hostname,
+        address.port,
+        maxsize=most,
+        cert_reqs="CERT_NONE" if trust.anybody else "CERT_REQUIRED",
+        ca_certs=None if os.path.isdir(ca) else ca,  # noqa: PTH112 - as text, like the rest here
+        ca_cert_dir=ca if os.path.isdir(ca) else None,  # noqa: PTH112
+        cert_file=trust.certificate or None,
+        key_file=trust.key or None,
+    )
+
+
+def _read(raw: BaseHTTPResponse, exchange: Exchange) -> bytes:
     """Take the answer as it comes (`read1`: a full chunk may never come), until it ends or is too long or late."""
     body = bytearray()
     while chunk := raw.read1(_CHUNK, decode_content=True):
@@ -197,16 +228,41 @@ class Reply(requests.Response):
 class BoundedSession(requests.Session):
     """A session for `PrometheusConnect`; the exchange of the moment is in `EXCHANGE`.
 
-    Mount a `BoundedAdapter` on the source's URL after the client was made: its
-    constructor mounts one of its own.
+    It speaks to one server over urllib3 itself. What `requests` does around each request (cookies, hooks, proxies and
+    ``~/.netrc`` of the environment, redirects) is not wanted here, and would take more time than the rest of the question.
+
+    Parameters
+    ----------
+    url : str
+        The source's address, without credentials.
+    headers : mapping
+        Sent with every question.
+    connections : int
+        How many are kept open.
+    trust : Trust
+        For ``https``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, url: str, *, headers: Mapping[str, str], connections: int, trust: Trust) -> None:
         super().__init__()
         self.trust_env = False
+        address = urlsplit(url)
+        self._origin = urlunsplit((address.scheme, address.netloc, "", "", ""))
+        # Names of headers are the same in any case.
+        self._headers = dict(HTTPHeaderDict({**headers, "Content-Type": "application/x-www-form-urlencoded"}))
+        self._trust = trust
+        self._connections = _connections(address, most=connections, trust=trust)
 
-    def request(self, method: str | bytes, url: str | bytes, params: Any = None, data: Any = None, **kwargs: Any) -> Reply:  # type: ignore[override]
+    def close(self) -> None:
+        """Let go of every connection."""
+        super().close()
+        self._connections.close()
+
+    def request(self, method: str | bytes, url: str | bytes, params: Any = None, data: Any = None, **_: Any) -> Reply:  # type: ignore[override]
         """Ask, again where that is safe, and answer only what is a good answer.
+
+        The client puts the query in the address; it is sent in the body, since many a proxy refuses an address of some
+        thousand characters.
 
         Raises
         ------
@@ -216,22 +272,45 @@ class BoundedSession(requests.Session):
             The server refused the query, or the answer is too long.
         """
         exchange = EXCHANGE.get()
-        if str(method).upper() == "POST" and data is None:
-            # The client puts the query in the address, and many a proxy refuses an address of some thousand characters.
-            data, params = params, None
-        kwargs.update(allow_redirects=False, stream=True)
+        missing = self._trust.missing()
+        if missing is not None:
+            raise SourceUnreachable(f"cannot be asked: there is no file {missing}")
+        target = str(url).removeprefix(self._origin)
+        body = urlencode(params if data is None else data).encode()
         for pause in (*PAUSES, None):
             try:
-                response = super().request(method, url, params=params, data=data, **kwargs)
-            except (requests.RequestException, HTTPError, OSError) as error:
-                if not (_may_pass(error) and exchange.has_time_for(pause)):
-                    raise _explain(error, exchange) from error
+                status, answer = self._ask(str(method), target, body, exchange)
+            except _Unanswered as failure:
+                if not (failure.may_pass and exchange.has_time_for(pause)):
+                    raise _explain(failure, exchange) from failure.error
             else:
-                body = response.content
-                if response.status_code not in _PASSING or is_api_error(body) or not exchange.has_time_for(pause):
-                    return self._reply(response.status_code, body, exchange)
+                if status not in _PASSING or is_api_error(answer) or not exchange.has_time_for(pause):
+                    return self._reply(status, answer, exchange)
             time.sleep(pause or 0)
         raise AssertionError("unreachable: after the last pause nothing is asked again")  # pragma: no cover
+
+    def _ask(self, method: str, target: str, body: bytes, exchange: Exchange) -> tuple[int, bytes]:
+        """Ask once: status and whole body of the answer."""
+        connecting, reading = exchange.timeouts
+        begun = False
+        try:
+            response = self._connections.urlopen(
+                method,
+                target,
+                body=body,
+                headers={**self._headers, **exchange.headers},
+                retries=_ONCE,
+                redirect=False,
+                timeout=Timeout(connect=connecting, read=reading),
+                preload_content=False,
+            )
+            begun = True
+            with contextlib.closing(response):  # a rest must not reach the next question on this connection
+                return response.status, _read(response, exchange)
+        except (HTTPError, OSError) as error:
+            raise _Unanswered(error, begun=begun) from error
+        finally:
+            exchange.release()
 
     @staticmethod
     def _reply(status: int, body: bytes, exchange: Exchange) -> Reply:
@@ -241,28 +320,34 @@ class BoundedSession(requests.Session):
         return Reply(exchange.envelope.document)
 
 
-def _may_pass(error: Exception) -> bool:
-    """A connection that was refused or broke before an answer; a time-out has had its time."""
-    if isinstance(error, (requests.exceptions.SSLError, requests.Timeout, requests.exceptions.ChunkedEncodingError)):
-        return False
-    return isinstance(error, requests.ConnectionError)
+class _Unanswered(Exception):
+    """One try came to nothing, before or after the answer had begun."""
+
+    def __init__(self, error: Exception, *, begun: bool) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.begun = begun
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether another try may do better: the connection was refused, or broke before an answer. A time-out has had its time."""
+        return not self.begun and isinstance(self.error, (NewConnectionError, ProtocolError))
 
 
-def _explain(error: Exception, exchange: Exchange) -> SourceUnreachable:
+def _explain(failure: _Unanswered, exchange: Exchange) -> SourceUnreachable:
     """Say in plain words what kept the source from answering."""
+    error = failure.error
     if exchange.remaining <= 0:
         return exchange.too_late()
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, (SSLError, ssl.SSLError)):
         return SourceUnreachable(f"has a TLS problem: {_root(error)}")
-    if isinstance(error, requests.exceptions.ConnectTimeout):
+    if isinstance(error, ConnectTimeoutError) and not isinstance(error, NewConnectionError):
         return SourceUnreachable(f"did not accept a connection within {exchange.connect_timeout:.3g} s")
-    if isinstance(error, (requests.Timeout, TimeoutError)) or "timed out" in str(error):
+    if isinstance(error, (TimeoutError, UrllibTimeoutError)) and not isinstance(error, NewConnectionError):
         return SourceUnreachable(f"was silent for {exchange.read_timeout:.3g} s ({exchange.received:,} bytes had come)")
-    if isinstance(error, (HTTPError, requests.exceptions.ChunkedEncodingError)):
+    if failure.begun:
         return SourceUnreachable(f"broke the answer off after {exchange.received:,} bytes")
-    if isinstance(error, requests.ConnectionError):
-        return SourceUnreachable(f"cannot be reached: {_root(error)}")
-    return SourceUnreachable(f"cannot be asked: {_root(error)}")
+    return SourceUnreachable(f"cannot be reached: {_root(error)}")
 
 
 def _root(error: BaseException) -> str:

@@ -249,6 +249,18 @@ def test_a_question_that_cannot_be_meant_is_not_sent(open_source, fields, words)
     assert server.asked == []
 
 
+def test_a_partial_answer_is_used_and_marked_unless_the_settings_refuse_it(open_source):
+    with loopback(constantly("matrix", [matrix((END, "1"))], warnings=["store b is away"])) as server:
+        (marked,) = open_source(server.url).fetch([ask()], deadline=5)
+        (refused,) = open_source(server.url, partial="refuse").fetch([ask()], deadline=5)
+
+    assert marked.partial
+    assert marked.problem is None
+    assert refused.series == ()
+    assert refused.problem.classification is Classification.NODATA
+    assert refused.problem.message == f"{server.url} answered in part only: store b is away"
+
+
 def test_warnings_of_the_server_are_kept(open_source):
     with loopback(constantly("matrix", [matrix((END, "1"))], warnings=["store b is away"], infos=["odd name"])) as server:
         answer = only(open_source(server.url), ask())

@@ -87,6 +87,23 @@ def test_warnings_and_infos_are_kept_once_each():
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "partial"),
+    [
+        pytest.param({}, False, id="nothing said"),
+        pytest.param({"isPartial": True}, True, id="VictoriaMetrics"),
+        pytest.param({"isPartial": False}, False, id="VictoriaMetrics, all there"),
+        pytest.param({"warnings": ["receive series from Addr: store-b: rpc error: code = Unavailable"]}, True, id="Thanos"),
+        pytest.param({"warnings": ["remote read: connection refused"]}, True, id="Prometheus that reads from elsewhere"),
+        pytest.param({"warnings": ['PromQL warning: bucket label "le" is missing']}, False, id="a warning about the query"),
+        pytest.param({"infos": ["PromQL info: metric might not be a counter"]}, False, id="an info"),
+        pytest.param({"warnings": None}, False, id="null"),
+    ],
+)
+def test_an_answer_in_which_a_part_is_missing_is_known(said, partial):
+    assert open_envelope(200, body(status="success", data={"result": []}, **said)).partial is partial
+
+
 @pytest.mark.parametrize("warnings", ["one", {"a": 1}, [None], 7, [["x"]]])
 def test_warnings_of_any_shape_do_not_crash(warnings):
     assert open_envelope(200, body(status="success", warnings=warnings, data={"result": []})).warnings

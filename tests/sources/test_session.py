@@ -373,6 +373,37 @@ def test_headers_are_sent(open_source):
     assert server.asked[0].headers["User-Agent"] == "canary-judge"
 
 
+@pytest.mark.parametrize(
+    ("settings", "asked"), [({}, "identity"), ({"compress": True}, "gzip"), ({"headers": {"accept-encoding": "br"}}, "br")]
+)
+def test_packed_answers_are_asked_for_where_the_settings_say_so(open_source, settings, asked):
+    with loopback(good) as server:
+        assert only(open_source(server.url, **settings)).problem is None
+
+    assert server.asked[0].headers.get_all("Accept-Encoding") == [asked]
+
+
+def test_head_and_body_of_a_question_leave_together(open_source):
+    """Two packets would wake the server twice."""
+    pieces = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def attend():
+            connection, _ = listener.accept()
+            with connection:
+                pieces.append(connection.recv(65_536))
+                connection.sendall(EMPTY)
+
+        thread = threading.Thread(target=attend)
+        thread.start()
+        assert only(open_source(f"http://127.0.0.1:{listener.getsockname()[1]}")).problem is None
+        thread.join()
+
+    head, _, body = pieces[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /api/v1/query_range HTTP/1.1\r\n")
+    assert b"query=up" in body
+
+
 def test_credentials_are_never_said(open_source):
     """Neither by us, nor where a server says them back."""
 
