@@ -23,6 +23,7 @@ from judge.core.model import Classification, Outcome, Problem, SeriesPair, Traff
 from judge.core.pairing import present
 from judge.core.scope import Matcher, duration, matcher_labels, placeholders, render
 from judge.errors import SourceUnreachable
+from judge.observing import observer
 from judge.sources import Answer, Query, Source
 from judge.sources.conditions import CONDITIONS, read_conditions
 from judge.sources.pairs import build_pairs
@@ -116,7 +117,8 @@ def run(
     else:
         missing = [query for query in queries.all(window) if _key(query) not in answers]
         answers |= {_key(answer.query): answer for answer in fetcher.fetch(missing)}
-        found = _judge(request, config, window, answers, queries, source)
+        with observer().stage("judge"):
+            found = _judge(request, config, window, answers, queries, source)
     if config.on_source_error == "error":
         _raise_for_trouble(answers.values())
     return found
@@ -130,7 +132,10 @@ class _Fetcher:
 
     def fetch(self, queries: Sequence[Query]) -> list[Answer]:
         """Ask within what is left of the deadline."""
-        return self.source.fetch(queries, deadline=max(self.until - self.clock(), _LEAST_FETCH)) if queries else []
+        if not queries:
+            return []
+        with observer().stage("fetch"):
+            return self.source.fetch(queries, deadline=max(self.until - self.clock(), _LEAST_FETCH))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,21 +228,22 @@ def _first_samples(
     """
     plan = config.window
     length = plan.length if request.window is None else request.window
-    end = _floor(now if request.end is None else min(request.end, now), plan.step)
+    at = now if request.end is None else min(request.end, now)
+    end = _floor(at, plan.step)
     if request.start is not None:
         start = min(_ceil(request.start, plan.step), end)
-        return _numbered(Window(start=start, end=end, step=plan.step), request, config, origin=start), {}, None
+        return _numbered(Window(start=start, end=end, step=plan.step), request, config, warm_for=at - start), {}, None
     searched = Window(start=_floor(end - length - plan.warmup, plan.step), end=end, step=plan.step, warmup=plan.warmup)
     got = fetcher.fetch(queries.canary_samples(searched))
     answers = {_key(answer.query): answer for answer in got}
     first = present(series for answer in got for series in answer.series)
     if first is None:
-        window = _numbered(replace(searched, start=_floor(end - length, plan.step)), request, config, origin=end)
+        window = _numbered(replace(searched, start=_floor(end - length, plan.step)), request, config, warm_for=0.0)
         return window, answers, "the canary has no samples yet" if got else None
     # A canary that was there when the search began is older than what is judged.
     origin = first + plan.warmup
     start = max(_ceil(origin, plan.step), _floor(end - length, plan.step))
-    window = _numbered(replace(searched, start=min(start, end), first_sample=first), request, config, origin=origin)
+    window = _numbered(replace(searched, start=min(start, end), first_sample=first), request, config, warm_for=at - origin)
     if start > end:
         age = words.duration(max(end - first, 0.0))
         return window, answers, f"the canary's first sample is {age} old and its warm-up lasts {words.duration(plan.warmup)}"
@@ -252,12 +258,28 @@ def _first_samples(
     return window, cut, None
 
 
-def _numbered(window: Window, request: Request, config: CanaryConfig, *, origin: float) -> Window:
-    """Number the look by the time since the canary was warm: no state, and a repeated question spends nothing."""
-    interval = config.looks.interval if config.looks.interval is not None else window.step
-    by_time = 1 + math.floor(max(window.end - origin, 0.0) / interval + 1e-9)
-    look = request.look if request.look is not None else min(by_time, config.looks.count)
+def _numbered(window: Window, request: Request, config: CanaryConfig, *, warm_for: float) -> Window:
+    """Number the look by the seconds since the canary was warm: no state, and a repeated question spends nothing.
+
+    The time counts at which was asked, not the step before it: looks that are not a whole number of steps apart would
+    otherwise share a number, and leave the next one out.
+    """
+    look = request.look if request.look is not None else look_number(config, warm_for)
     return replace(window, look=look, of=max(config.looks.count, 1))
+
+
+def look_number(config: CanaryConfig, warm_for: float) -> int:
+    """The number of the look so many seconds after the canary was warm, from 1 to the looks that the config plans.
+
+    Examples
+    --------
+    >>> from judge.core.config import LooksConfig
+    >>> config = CanaryConfig(name="c", metrics=(), looks=LooksConfig(count=20, interval=90))
+    >>> [look_number(config, warm_for) for warm_for in (0, 89, 90, 180, 3600)]
+    [1, 1, 2, 3, 20]
+    """
+    interval = config.looks.interval if config.looks.interval is not None else config.window.step
+    return min(1 + math.floor(max(warm_for, 0.0) / interval + 1e-9), max(config.looks.count, 1))
 
 
 def _judge(
@@ -291,6 +313,9 @@ def _warnings(request: Request, window: Window, answers: Mapping[tuple[str, str,
     found = []
     if request.look is not None and request.look > window.of:
         found.append(f"look {request.look} is beyond the {window.of} that the config plans")
+    partial = sum(answer.partial for answer in answers.values())
+    if partial:
+        found.append(f"the source answered {partial} of {len(answers)} queries in part only: what is missing may be what matters")
     for (metric, part, side), answer in answers.items():
         if not metric:
             found += [f"{part}, {side}: {text}" for text in answer.warnings]
@@ -326,7 +351,7 @@ def unjudged(request: Request, config: CanaryConfig, reason: str, *, now: float)
     length = config.window.length if request.window is None else request.window
     end = _floor(now if request.end is None else min(request.end, now), step)
     start = end - length if request.start is None else min(_ceil(request.start, step), end)
-    window = _numbered(Window(start=_floor(start, step), end=end, step=step), request, config, origin=end)
+    window = _numbered(Window(start=_floor(start, step), end=end, step=step), request, config, warm_for=0.0)
     return Analysis(request=request, config=config, window=window, verdict=uncompared(config, reason))
 
 
@@ -366,4 +391,4 @@ def _raise_for_trouble(answers: Any) -> None:
             raise SourceUnreachable(f"{answer.query.metric}: {answer.problem.message}")
 
 
-__all__ = ["Analysis", "question", "run", "uncompared", "unjudged"]
+__all__ = ["Analysis", "look_number", "question", "run", "uncompared", "unjudged"]

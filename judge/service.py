@@ -21,6 +21,7 @@ from judge.archive.nouns import Keep
 from judge.core.config import CanaryConfig
 from judge.core.kayenta.adapter import is_kayenta_document
 from judge.errors import ArchiveError, ConfigError, Fault, nearest
+from judge.observing import observer
 from judge.sources import Source, open_source
 from judge.watching import load, marks
 from judge.wire.record import record, request_fields
@@ -50,10 +51,11 @@ def versions() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A verdict's record, and a sentence where it could not be kept."""
+    """A verdict's record, and a sentence where it could not be kept; `declined` where it was not to be."""
 
     record: Mapping[str, Any]
     unkept: str = ""
+    declined: bool = False
 
 
 class Service:
@@ -108,6 +110,8 @@ class Service:
             log.info("tokens file read again")
             if self._door.trouble is not None:
                 log.error("%s", self._door.trouble)
+        if changed:
+            observer().reloaded(served=tuple(self.configs), faulty=len(self.config_errors))
         return changed
 
     def watch(self, stop: threading.Event) -> None:
@@ -164,6 +168,12 @@ class Service:
                 self._sources[name] = open_source(self.settings.sources[name])
             return self._sources[name]
 
+    @property
+    def circuits(self) -> dict[str, str]:
+        """State of the circuit to each source that this process has asked: ``closed`` while it answers."""
+        with self._lock:
+            return {name: getattr(source, "state", "closed") for name, source in sorted(self._sources.items())}
+
     def read(self, raw: Any, *, now: float, caller: Caller = ANYONE) -> tuple[Request, CanaryConfig]:
         """Read a question; configs that are not the caller's are not there.
 
@@ -186,7 +196,7 @@ class Service:
         if config.on_source_error == "error":
             return None
         made = write_record(unjudged(request, config, why, now=now), id=id, asked_at=now, settings=self._settings_of(config))
-        return request, Kept(record=made)
+        return request, Kept(record=made, declined=True)
 
     def ask(self, raw: Any, *, id: str, now: float, caller: Caller = ANYONE, waited: float = 0.0) -> tuple[Request, Kept]:
         """Answer one question; the same question gets the answer it got before.
@@ -206,7 +216,8 @@ class Service:
         asked = question(request, config, now=now)
         began = time.monotonic()
         try:
-            earlier = self.archive.answer(asked)
+            with observer().stage("lookup"):
+                earlier = self.archive.answer(asked)
         except ArchiveError:
             # A verdict that cannot be looked up can still be reached again.
             earlier = None
@@ -216,7 +227,8 @@ class Service:
         left = max(self.settings.deadline - waited - (time.monotonic() - began), _LEAST_SECONDS)
         analysis = run(request, config, self.source(config), now=now, deadline=left)
         made = write_record(analysis, id=id, asked_at=now, question=asked, settings=self._settings_of(config))
-        return request, self._keep(made)
+        with observer().stage("keep"):
+            return request, self._keep(made)
 
     @property
     def retention(self) -> Keep:
@@ -240,7 +252,8 @@ class Service:
     def _settings_of(self, config: CanaryConfig) -> dict[str, Any]:
         """Settings that can change a verdict; the source's address is in the record already, secrets never are."""
         source = self.settings.sources[config.source]
-        kept = ("type", "read_timeout", "connect_timeout", "max_bytes", "max_points", "max_series", "max_query_length", "lookback")
+        limits = ("read_timeout", "connect_timeout", "max_bytes", "max_points", "max_series", "max_query_length")
+        kept = ("type", *limits, "lookback", "partial")
         return {"deadline": self.settings.deadline, "source": {"name": source.name, **{key: getattr(source, key) for key in kept}}}
 
     def _keep(self, made: dict[str, Any]) -> Kept:

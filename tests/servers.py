@@ -101,12 +101,13 @@ def prometheus(
     flags: Sequence[str] = (),
     program: Path | None = None,
     port: int | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> Iterator[str]:
     """A Prometheus with a backfilled past and live targets; answers its address.
 
     `blocks` is OpenMetrics text, `scrape` lists (job, ``host:port``, labels),
     `path` is a prefix of the address (``/prom``), `program` another server than
-    the one that is installed, `port` one that has to be the same again.
+    the one that is installed, `port` one that has to be the same again, `more` goes into its config.
     """
     server = require("prometheus", "prometheus") if program is None else str(program)
     directory.mkdir(parents=True, exist_ok=True)
@@ -121,7 +122,8 @@ def prometheus(
         for job, target, labels in scrape
     ]
     config = directory / "prometheus.yml"
-    config.write_text(json.dumps({"global": {"scrape_interval": scrape_interval}, "scrape_configs": jobs}))
+    document = {"global": {"scrape_interval": scrape_interval}, "scrape_configs": jobs}
+    config.write_text(json.dumps(document if more is None else document | more))
     port = free_port() if port is None else port
     url = f"http://127.0.0.1:{port}{path}"
     command = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -77,6 +79,17 @@ def ask(source, *, text=CONFIG, now=NOW, **given):
     return run(request, known, source, now=now)
 
 
+def test_a_partial_answer_is_told_with_the_verdict():
+    source = Memory()
+    whole = source.answer
+    source.answer = lambda query: replace(whole(query), partial=query.part == "numerator")
+
+    found = ask(source)
+
+    assert found.verdict.outcome is Outcome.PASS
+    assert found.verdict.warnings == ("the source answered 2 of 9 queries in part only: what is missing may be what matters",)
+
+
 def test_a_canary_older_than_the_window_is_judged_over_the_newest_part():
     found = ask(Memory())
 
@@ -97,6 +110,13 @@ def test_warm_up_counts_from_the_canarys_first_sample():
 @pytest.mark.parametrize(("age", "look"), [(600, 6), (180, 2), (3600, 20)])
 def test_looks_are_numbered_by_the_time_since_the_canary_was_warm(age, look):
     assert ask(Memory(canary_since=END - age)).window.look == look
+
+
+def test_looks_that_are_no_whole_number_of_steps_apart_use_every_number():
+    """Every 90 s with a step of 60 s."""
+    asked = [ask(Memory(canary_since=END - 600), now=END - 510 + 90 * number).window.look for number in range(1, 7)]
+
+    assert asked == [2, 3, 4, 5, 6, 7]
 
 
 def test_a_given_look_is_kept_and_one_beyond_the_plan_is_said():

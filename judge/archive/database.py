@@ -25,6 +25,7 @@ from judge.archive import PATIENCE
 from judge.archive.model import SCHEMA_VERSION, metadata, schema
 from judge.archive.trouble import explain
 from judge.errors import ArchiveError, ConfigError, Fault
+from judge.observing import observer
 
 log = logging.getLogger("judge.archive")
 
@@ -63,11 +64,12 @@ class Database:
     @contextmanager
     def transaction(self, *, write: bool = False) -> Iterator[Connection]:
         """Commit what is done inside, or nothing; turn every trouble into an `ArchiveError`."""
-        try:
-            with self._engine().connect().execution_options(judge_write=write) as connection, connection.begin():
-                yield connection
-        except (sa.exc.SQLAlchemyError, SqliteError, OSError, ImportError) as error:
-            raise ArchiveError(f"archive {self.where}: {explain(error, patience=self._patience)}") from error
+        with observer().archive("write" if write else "read"):
+            try:
+                with self._engine().connect().execution_options(judge_write=write) as connection, connection.begin():
+                    yield connection
+            except (sa.exc.SQLAlchemyError, SqliteError, OSError, ImportError) as error:
+                raise ArchiveError(f"archive {self.where}: {explain(error, patience=self._patience)}") from error
 
     def _engine(self) -> Engine:
         """The engine of this process, with the tables in place."""
@@ -94,6 +96,7 @@ class Database:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
                 connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+                connection.connection.driver_connection.seconds = None  # type: ignore[union-attr] # until it goes back to the pool
             # Another process may have been at it while this one waited for the lock.
             found = self._version(connection)
             if self._is_current(found):
@@ -168,6 +171,12 @@ def _connectable(url: URL, *, patience: float) -> Engine:
     """An engine whose SQLite connections wait for locks and begin their own transactions."""
     if url.get_backend_name() != "sqlite":
         engine = sa.create_engine(url, pool_pre_ping=True, pool_timeout=patience, connect_args={"connect_timeout": max(2, round(patience))})
+        try:
+            from judge.archive.bounded import bound
+        except ImportError:
+            return engine  # its first connection says which driver is missing
+        # The server's own time-outs come first, as long as there is a server.
+        bound(engine, seconds=2 * patience + 0.5, ping_seconds=patience / 2)
         event.listen(engine, "connect", _limits(patience))
         return engine
     database = url.database or ""

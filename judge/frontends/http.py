@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,14 +20,19 @@ from werkzeug.exceptions import HTTPException
 from judge import __version__
 from judge.errors import ArchiveError, Busy, ConfigError, JudgeError, RequestError, SourceError, VerdictNotFound
 from judge.frontends import signals
+from judge.frontends.correlation import follow, request_id, tell_trace
 from judge.frontends.filters import label_fields, read_label
 from judge.frontends.gate import caller, readable, stand_before
 from judge.frontends.ids import new_id
 from judge.frontends.kayenta import kayenta_doors
+from judge.frontends.logs import fields
 from judge.frontends.openapi import openapi
 from judge.frontends.pages import pages, trouble, wants_page
 from judge.frontends.query import query_values, read_listing
+from judge.frontends.shares import Shares
 from judge.frontends.slots import Slots
+from judge.frontends.vitals import ArchiveCheck, Vitals, seen
+from judge.observing import observer
 from judge.service import Kept, Service
 from judge.wire.answer import answer
 from judge.wire.documents import unique_keys
@@ -50,10 +56,12 @@ def create_app(service: Service, *, clock: Callable[[], float] = time.time) -> F
     app.config["MAX_CONTENT_LENGTH"] = service.settings.max_body
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    vitals = app.extensions["judge-vitals"] = Vitals(deadline=service.settings.deadline)
+    follow(app, new_id=lambda: new_id(clock()))
     stand_before(app, service, clock)
-    _add_questions(app, service, clock)
+    _add_questions(app, service, clock, vitals)
     _add_verdicts(app, service, clock)
-    _add_health(app, service)
+    _add_health(app, service, vitals)
     app.register_blueprint(pages(service, clock))
     _add_errors(app, service)
     app.extensions["judge-service"] = service
@@ -69,18 +77,19 @@ def send(document: Any, status: int = 200) -> Response:
     return Response(dumps(document), status=status, mimetype="application/json")
 
 
-def _add_questions(app: Flask, service: Service, clock: Callable[[], float]) -> None:
+def _add_questions(app: Flask, service: Service, clock: Callable[[], float], vitals: Vitals) -> None:
     settings = service.settings
     slots = Slots(working=settings.questions_at_once, waiting=settings.questions_waiting, patience=settings.deadline / 2)
+    shares = Shares(working=settings.questions_at_once, waiting=settings.questions_waiting, patience=settings.deadline / 4)
 
     def judged(raw: Any, now: float) -> tuple[Request, Kept]:
         began = time.monotonic()
         try:
-            with slots.place():
-                return service.ask(raw, id=new_id(now), now=now, caller=caller(), waited=time.monotonic() - began)
+            with seen(vitals, shares.place(caller()), slots.place()):
+                return service.ask(raw, id=request_id(), now=now, caller=caller(), waited=time.monotonic() - began)
         except Busy as busy:
             signals.BUSY.inc()
-            declined = service.decline(raw, f"not judged: the judge is {busy}", id=new_id(now), now=now, caller=caller())
+            declined = service.decline(raw, f"not judged: the judge is {busy}", id=request_id(), now=now, caller=caller())
             if declined is None:
                 raise
             return declined
@@ -91,25 +100,43 @@ def _add_questions(app: Flask, service: Service, clock: Callable[[], float]) -> 
         now = clock()
         raw = query_values() if request.method == "GET" else _body()
         asked, kept = judged(raw, now)
-        document = answer(kept.record, public_url=service.settings.public_url, detail=asked.detail, unkept=kept.unkept)
+        with observer().stage("answer"):
+            document = answer(
+                kept.record, public_url=service.settings.public_url, detail=asked.detail, unkept=kept.unkept, kept=not kept.declined
+            )
+            sent = send(document)
         if kept.unkept:
             log.error("%s: %s", kept.record["id"], kept.unkept)
             signals.UNKEPT.inc()
-        seconds = time.perf_counter() - began
-        signals.VERDICTS.labels(config=asked.config, verdict=document["verdict"]).inc()
-        signals.SECONDS.observe(seconds)
-        log.info(
-            "verdict %s %s config=%s baseline=%s canary=%s score=%s seconds=%.3f caller=%s",
-            document["id"],
-            document["verdict"],
-            asked.config,
-            asked.baseline,
-            asked.canary,
-            document["score"],
-            seconds,
-            caller().name,
-        )
-        return send(document)
+        _tell(asked, kept.record, document, time.perf_counter() - began)
+        return sent
+
+
+def _tell(asked: Request, record: Mapping[str, Any], document: Mapping[str, Any], seconds: float) -> None:
+    """Count a verdict, write its line of the log, and note it on the request's span."""
+    look, is_new = document["window"]["look"], document["id"] == request_id() and bool(record["question"])
+    signals.of(signals.VERDICTS, asked.config, document["verdict"]).inc()
+    signals.SECONDS.observe(seconds)
+    if is_new:
+        signals.of(signals.LOOKS, asked.config).observe(look)
+        for classification, count in Counter(result["classification"] for result in record["verdict"]["results"]).items():
+            signals.of(signals.METRICS, asked.config, classification).inc(count)
+    told = {
+        "id": document["id"],
+        "verdict": document["verdict"],
+        "config": asked.config,
+        "baseline": asked.baseline,
+        "canary": asked.canary,
+        "score": document["score"],
+        "seconds": round(seconds, 3),
+        "caller": caller().name,
+        "look": look,
+        "source": record["settings"].get("source", {}).get("name", ""),
+        "repeated": document["id"] != request_id(),
+    }
+    tell_trace(**{name: value for name, value in told.items() if value is not None and name != "seconds"})
+    text = "verdict %(id)s %(verdict)s config=%(config)s baseline=%(baseline)s canary=%(canary)s score=%(score)s seconds=%(seconds).3f"
+    log.info(f"{text} caller=%(caller)s look=%(look)s", told, extra=fields(**told))  # noqa: G004 - one line, in two parts
 
 
 def _body(wanted: str = "config, baseline and canary") -> Any:
@@ -151,26 +178,30 @@ def _add_verdicts(app: Flask, service: Service, clock: Callable[[], float]) -> N
         return send({"labels": [label_fields(label) for label in readable(service).label(verdict_id, given)]})
 
 
-def _add_health(app: Flask, service: Service) -> None:
+def _add_health(app: Flask, service: Service, vitals: Vitals) -> None:
+    check = ArchiveCheck(service.archive)
+
     @app.get("/healthz")
     def healthz() -> Response:
-        return send({"status": "ok", "version": __version__})
+        problems = vitals.problems()
+        more = {"problems": problems} if problems and caller().everywhere else {}
+        return send({"status": "stuck" if problems else "ok", "version": __version__, **more}, 503 if problems else 200)
 
     @app.get("/readyz")
     def readyz() -> Response:
-        problems = [str(error) for error in service.config_errors]
-        try:
-            service.archive.ping()
-        except ArchiveError as error:
-            # Verdicts are still reached; they are only not kept.
-            problems.append(str(error))
+        # Without archive or source questions are answered all the same, in time and with the reason. Were this worker, and
+        # with it every other one, taken out of the Service for it, a rollout would meet a refused connection instead.
         ready = bool(service.configs)
-        if not ready:
-            problems.append(f"no usable config in {service.settings.config_dir}")
         status = 200 if ready else 503
         if not caller().everywhere:
             return send({"ready": ready}, status)
-        return send({"ready": ready, "configs": sorted(service.configs), "problems": problems}, status)
+        circuits = dict.fromkeys(service.settings.sources, "closed") | service.circuits
+        problems = [str(error) for error in service.config_errors]
+        problems += [] if ready else [f"no usable config in {service.settings.config_dir}"]
+        problems += [found] if (found := check.problem()) else []
+        away = [name for name, state in circuits.items() if state != "closed"]
+        problems += [f"source {name}: it failed again and again, and is tried now and then" for name in away]
+        return send({"ready": ready, "configs": sorted(service.configs), "sources": circuits, "problems": problems}, status)
 
     @app.get("/metrics")
     def metrics() -> Response:

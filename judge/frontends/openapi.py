@@ -7,6 +7,7 @@ from typing import Any
 from judge import __version__
 from judge.archive.nouns import LABELS
 from judge.frontends.filters import FILTERS, MOST_BY, MOST_WHY
+from judge.observing import CIRCUITS
 from judge.reports.rows import OF_A_CANARY
 
 _TEXT = {"type": "string"}
@@ -43,6 +44,11 @@ _FILTER_WORDS = {
 def _object(properties: dict[str, Any], *, required: bool = True, more: bool = False) -> dict[str, Any]:
     found: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": more}
     return {**found, "required": list(properties)} if required else found
+
+
+def _shown(always: dict[str, Any], to_some: dict[str, Any]) -> dict[str, Any]:
+    """What everybody is shown, and what only those see from whom nothing is hidden."""
+    return {**_object({**always, **to_some}, required=False), "required": list(always)}
 
 
 def _schemas() -> dict[str, Any]:
@@ -94,11 +100,22 @@ def _schemas() -> dict[str, Any]:
         "Labels": _object({"labels": {"type": "array", "items": _object(label)}}),
         "Verdicts": _object({"verdicts": {"type": "array", "items": _object(row)}}),
         "Record": {"type": "object", "required": ["id", "request", "config", "window", "verdict", "samples", "versions"]},
-        "Health": _object({"status": _TEXT, "version": _TEXT}),
-        "Ready": _object(
-            {"ready": {"type": "boolean"}, "configs": {"type": "array", "items": _TEXT}, "problems": {"type": "array", "items": _TEXT}}
+        "Health": _shown({"status": _TEXT, "version": _TEXT}, {"problems": {"type": "array", "items": _TEXT}}),
+        "Ready": _shown(
+            {"ready": {"type": "boolean"}},
+            {
+                "configs": {"type": "array", "items": _TEXT},
+                "sources": {"type": "object", "additionalProperties": {"type": "string", "enum": list(CIRCUITS)}},
+                "problems": {"type": "array", "items": _TEXT},
+            },
         ),
     }
+
+
+def _probed(schema: str, otherwise: str) -> dict[str, Any]:
+    """What a probe is answered: the same document, all well or not."""
+    found = _answers(schema)
+    return {**found, "503": {**found["200"], "description": otherwise}}
 
 
 def _answers(schema: str, *faults: int, kind: str = "application/json") -> dict[str, Any]:
@@ -108,6 +125,7 @@ def _answers(schema: str, *faults: int, kind: str = "application/json") -> dict[
         400: "The question is wrong.",
         404: "There is no such verdict.",
         413: "The body is too large.",
+        429: "This caller has its share of questions at work already.",
         503: "The judge cannot answer now.",
     }
     for status in faults:
@@ -139,7 +157,7 @@ def openapi(public_url: str = "") -> dict[str, Any]:
         *(_in_query(name, _FILTER_WORDS.get(name, "Only verdicts of this value.")) for name in FILTERS),
     ]
     body = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Question"}}}}
-    verdict = {"summary": "Is this canary worse than its baseline?", "responses": _answers("Answer", 400, 503)}
+    verdict = {"summary": "Is this canary worse than its baseline?", "responses": _answers("Answer", 400, 429, 503)}
     return {
         "openapi": "3.1.0",
         "info": {"title": "judge", "version": __version__, "description": "Statistical canary judge."},
@@ -147,7 +165,7 @@ def openapi(public_url: str = "") -> dict[str, Any]:
         "paths": {
             "/v1/verdict": {
                 "get": {**verdict, "operationId": "askByQuery", "parameters": [*asked, declared]},
-                "post": {**verdict, "operationId": "ask", "requestBody": body, "responses": _answers("Answer", 400, 413, 503)},
+                "post": {**verdict, "operationId": "ask", "requestBody": body, "responses": _answers("Answer", 400, 413, 429, 503)},
             },
             "/v1/verdicts": {
                 "get": {"operationId": "listVerdicts", "parameters": filters, "responses": _answers("Verdicts", 400, 404, 503)}
@@ -196,19 +214,8 @@ def openapi(public_url: str = "") -> dict[str, Any]:
             "/": {
                 "get": {"operationId": "recentVerdicts", "parameters": filters, "responses": _answers("", 400, 404, 503, kind="text/html")}
             },
-            "/healthz": {"get": {"operationId": "alive", "responses": _answers("Health")}},
-            "/readyz": {
-                "get": {
-                    "operationId": "ready",
-                    "responses": {
-                        **_answers("Ready"),
-                        "503": {
-                            "description": "No usable config.",
-                            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Ready"}}},
-                        },
-                    },
-                }
-            },
+            "/healthz": {"get": {"operationId": "alive", "responses": _probed("Health", "This worker is stuck.")}},
+            "/readyz": {"get": {"operationId": "ready", "responses": _probed("Ready", "No usable config.")}},
             "/metrics": {"get": {"operationId": "ownMetrics", "responses": _answers("", kind="text/plain")}},
             "/openapi.json": {
                 "get": {

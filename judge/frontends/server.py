@@ -5,25 +5,46 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import sys
 import tempfile
 import threading
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from judge.errors import ArchiveError, ConfigError
+from judge.frontends import logs
+from judge.frontends.draining import DrainingWorker
 from judge.settings import Settings, misspelt
 
 if TYPE_CHECKING:
+    from judge.archive.kayenta import KayentaStore
     from judge.service import Service
 
 SPARE_THREADS = 4
 """Beside the questions at work and waiting: for pages, health, and to say that there is no place."""
+_MEMORY = "/dev/shm"  # nosec B108 # noqa: S108 - gunicorn's heartbeat wants memory, not a disk
 PATIENCE = 1.5
 """Seconds that the archive may take: an answer must still come inside the caller's time-out."""
-_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+LEAVE_SECONDS = 5.0
+"""For an execution that is at work when the process is to end."""
+COUNT_SECONDS = 15.0
+WITH_TRACES = "judge-traces-wanted"
+
+
+class _ServerLog(Logger):  # type: ignore[misc]
+    """gunicorn's own lines, which go the way of all others."""
+
+    def setup(self, cfg: Any) -> None:
+        """Hand every line on to the root's handler, instead of one of gunicorn's own."""
+        self.cfg = cfg
+        self._access_log_enabled = False
+        self.loglevel = self.LOG_LEVELS.get(cfg.loglevel.lower(), logging.INFO)
+        self.error_log.setLevel(self.loglevel)
+        self.error_log.propagate = True
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
@@ -53,18 +74,23 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
     ConfigError
         Where no config can be used; broken ones beside good ones are only named.
     """
-    logging.basicConfig(level=logging.INFO, format=_FORMAT, stream=sys.stderr)
+    logs.set_up(settings.log_format, secrets=logs.secrets_of(settings))
     log = logging.getLogger("judge")
     master = os.getpid()
     folder = Path(tempfile.mkdtemp(prefix="judge-metrics-"))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     # Only now: prometheus_client looks at the variable when it is imported.
+    from judge.frontends.room import reserve_room
+
+    reserve_room()
     from judge.archive import open_archive
     from judge.core.kayenta.adapter import is_kayenta_document
+    from judge.frontends import signals, tracing
     from judge.frontends.http import create_app
     from judge.service import Service
     from judge.wire.kayenta_config import ignored_keys
 
+    with_traces = tracing.wanted(settings)
     service = Service(settings, open_archive(settings.archive_url, patience=PATIENCE))
     for warning in misspelt(os.environ):
         log.warning("%s", warning)
@@ -79,6 +105,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
             log.warning("config %s: nobody reads %s", config.name, ", ".join(ignored))
         if config.source not in settings.sources:
             log.warning("config %s: there is no source %r in the settings", config.name, config.source)
+    signals.begin(configs=service.configs, sources=settings.sources)
     _prepare(service)
     if settings.tokens_file is None:
         log.warning("no tokens file: whoever reaches this port may ask, read and label (JUDGE_TOKENS_FILE)")
@@ -86,23 +113,26 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
     options = {
         "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"],
         "workers": workers,
-        "worker_class": "gthread",
+        "worker_class": DrainingWorker,
         "threads": settings.questions_at_once + settings.questions_waiting + SPARE_THREADS,
         "timeout": 60,
         "graceful_timeout": 30,
         "keepalive": 75,
         "preload_app": True,
         "control_socket_disable": True,
-        "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: S108, PTH112 - gunicorn's heartbeat wants memory, not a disk
+        "worker_tmp_dir": _MEMORY if Path(_MEMORY).is_dir() else None,
         "accesslog": None,
         "errorlog": "-",
         "loglevel": "warning",
+        "logger_class": _ServerLog,
         "child_exit": _forget_worker,
         "post_fork": _start_working,
         "worker_exit": _stop_working,
     }
     try:
-        _Server(create_app(service), options).run()
+        app = create_app(service)
+        app.extensions[WITH_TRACES] = with_traces
+        _Server(app, options).run()
     finally:
         # A worker leaves through here too; the folder is the master's.
         if os.getpid() == master:
@@ -126,25 +156,65 @@ _stop = threading.Event()
 def _start_working(server: Any, worker: Any) -> None:
     """Each worker process works on Kayenta's executions and on retention too, beside the requests it answers."""
     del worker
+    from judge.frontends import signals
+    from judge.frontends.correlation import TRACING
+    from judge.frontends.metered import Metered
+    from judge.frontends.tracing import Tracing
+    from judge.observing import observed
+
     extensions = server.app.wsgi().extensions
-    threading.Thread(target=extensions["judge-service"].keep_tidy, args=(_stop,), name="retention", daemon=True).start()
-    # A worker that a SIGHUP started comes from memory older than the files.
-    extensions["judge-service"].reload()
-    threading.Thread(target=extensions["judge-service"].watch, args=(_stop,), name="configs", daemon=True).start()
-    executions = extensions.get("judge-executions")
-    if executions is not None:
-        threading.Thread(target=executions.run, args=(_stop,), name="executions", daemon=True).start()
+    service, vitals, executions = extensions["judge-service"], extensions["judge-vitals"], extensions.get("judge-executions")
+    background = Metered()
+    if extensions[WITH_TRACES]:
+        # Only now: what sends the spans is a thread, which would not outlive the fork.
+        extensions[TRACING] = tracing = Tracing()
+        background = tracing.background()
+    signals.PLACES.set(service.settings.questions_at_once)
+    with observed(background):
+        # A worker that a SIGHUP started comes from memory older than the files.
+        service.reload()
+        background.loaded(served=tuple(service.configs), faulty=len(service.config_errors))
+        vitals.keep_going("retention", service.keep_tidy, _stop)
+        vitals.keep_going("configs", service.watch, _stop)
+        if executions is not None:
+            vitals.keep_going("executions", executions.run, _stop)
+            vitals.keep_going("counting", partial(_count, executions.store), _stop)
+        vitals.keep_going("vitals", vitals.watch, _stop)
+
+
+def _count(store: KayentaStore, stop: threading.Event) -> None:
+    """Show how many of Kayenta's executions wait and are worked on, until told to stop; trouble is waited out."""
+    from judge.frontends import signals
+
+    while True:
+        with suppress(ArchiveError):
+            for state, number in store.counts().items():
+                signals.EXECUTIONS.labels(state).set(number)
+        if stop.wait(COUNT_SECONDS):
+            return
 
 
 def _stop_working(server: Any, worker: Any) -> None:
-    """Take no more work; what was begun is taken over when its claim runs out."""
-    del server, worker
+    """Take no more work; an execution that was begun is ended, or given back for another replica to take."""
+    del worker
+    from judge.frontends.correlation import TRACING
+
     _stop.set()
+    executions = server.app.wsgi().extensions.get("judge-executions")
+    if executions is not None:
+        executions.leave(LEAVE_SECONDS)
+    tracing = server.app.wsgi().extensions.get(TRACING)
+    if tracing is not None:
+        tracing.close()
 
 
 def _forget_worker(server: Any, worker: Any) -> None:
-    """Let go of a dead worker's live gauges."""
+    """Keep what a dead worker has counted, and let go of the rest."""
     del server
-    from prometheus_client import multiprocess
+    from judge.frontends import signals
 
-    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+    try:
+        signals.bury(worker.pid)
+    except Exception:
+        # The master lives on, whatever became of the files.
+        logging.getLogger("judge").exception("what a dead worker has counted was not added up")

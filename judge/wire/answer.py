@@ -12,7 +12,9 @@ _LONGEST_REASON = 420
 _UNKEPT = " (this verdict was not kept)"
 
 
-def answer(record: Mapping[str, Any], *, public_url: str = "", detail: str = "short", unkept: str = "") -> dict[str, Any]:
+def answer(
+    record: Mapping[str, Any], *, public_url: str = "", detail: str = "short", unkept: str = "", kept: bool = True
+) -> dict[str, Any]:
     """Write the answer from a record, so that a repeated question gets the same one.
 
     Parameters
@@ -25,6 +27,8 @@ def answer(record: Mapping[str, Any], *, public_url: str = "", detail: str = "sh
         ``full`` adds the results, groups, warnings, traffic, conditions and the time by which the last metric should be decided.
     unkept : str
         Why the verdict could not be kept: it is said in the reason, with ``full`` among the warnings, and there is no report.
+    kept : bool
+        False for what was declined and never meant to be kept: there is no report either.
     """
     verdict, window = record["verdict"], record["window"]
     note = _UNKEPT if unkept else ""
@@ -51,7 +55,7 @@ def answer(record: Mapping[str, Any], *, public_url: str = "", detail: str = "sh
             "of": window["of"],
         },
         "id": record["id"],
-        "report": "" if unkept else f"{public_url}/verdicts/{record['id']}",
+        "report": "" if unkept or not kept else f"{public_url}/verdicts/{record['id']}",
     }
     if detail == "full":
         # A record of an older version has no conditions.

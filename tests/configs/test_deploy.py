@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from judge.frontends.cli import cli
+from judge.frontends.vitals import LEAVE_SECONDS, LOOK_SECONDS, PING_SECONDS
 from judge.settings import ENVIRONMENT
 from judge.wire.config import load_configs
 from tests.configs.kustomizations import COMPONENTS, DEPLOY, Kustomize, build
@@ -179,6 +180,15 @@ def test_the_pod_may_do_nothing_that_it_need_not(rendered, variant):
 
 
 @each
+def test_no_command_needs_a_program_that_the_image_does_not_have(rendered, variant):
+    spec = pod(rendered(variant))
+    commands = [one["command"] for one in containers(rendered(variant)) if "command" in one]
+    commands.append(spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"])
+
+    assert {command[0] for command in commands} == {"python"}
+
+
+@each
 def test_only_what_must_be_written_to_can_be(rendered, variant):
     [judge] = pod(rendered(variant))["containers"]
 
@@ -188,9 +198,11 @@ def test_only_what_must_be_written_to_can_be(rendered, variant):
 @each
 def test_questions_under_way_are_finished_before_the_pod_goes(rendered, variant):
     spec = pod(rendered(variant))
-    [*_, wait] = spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+    [program, _, script] = spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+    [wait] = re.fullmatch(r"import time; time\.sleep\((\d+)\)", script).groups()
 
     assert spec["terminationGracePeriodSeconds"] >= int(wait) + 30
+    assert program == "python"
 
 
 @each
@@ -233,6 +245,28 @@ def test_prometheus_finds_the_metrics_by_the_service(rendered):
 
     assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     assert {one["port"] for one in monitor["endpoints"]} <= {port["name"] for port in service["spec"]["ports"]}
+
+
+def test_grafana_gets_the_dashboard_as_it_is(rendered):
+    found = rendered("monitoring")["ConfigMap", "judge-dashboard"]
+    [(name, text)] = found["data"].items()
+
+    assert (found["metadata"]["namespace"], found["metadata"]["labels"]["grafana_dashboard"]) == ("judge", "1")
+    assert name.endswith(".json")
+    assert json.loads(text) == json.loads((DEPLOY / "components" / "monitoring" / "dashboard.json").read_text(encoding="utf-8"))
+    # Kubernetes takes no larger one, and `kubectl apply` writes it into an annotation too.
+    assert len(text) < 262_144
+
+
+def test_no_probe_gives_up_before_the_judge_has_asked_its_archive(rendered):
+    [judge] = pod(rendered("base"))["containers"]
+
+    assert {name: judge[name].get("timeoutSeconds", 1) > PING_SECONDS for name in ("readinessProbe", "startupProbe")} == {
+        "readinessProbe": True,
+        "startupProbe": True,
+    }
+    # A stuck worker replaces itself within this; only where that fails does the kubelet start the pod anew.
+    assert judge["livenessProbe"]["periodSeconds"] * judge["livenessProbe"]["failureThreshold"] >= LOOK_SECONDS + LEAVE_SECONDS
 
 
 def test_the_policy_lets_in_who_asks_and_out_what_the_judge_asks(rendered):
@@ -278,11 +312,12 @@ def folder_of_configs(found, place: Path) -> Path:
     for name, text in found["ConfigMap", "judge"]["data"].items():
         (place / "own" / name).write_text(text, encoding="utf-8")
     [container] = pod(found)["initContainers"]
-    [shell, flag, script] = container["command"]
+    [program, flag, script] = container["command"]
+    assert (program, flag) == ("python", "-c")
     for inside, outside in (("/etc/judge/configs", "image"), ("/etc/judge/own", "own"), ("/configs/", "configs/")):
         assert inside in script
         script = script.replace(inside, f"{place}/{outside}")
-    done = subprocess.run([shell, flag, script], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, flag, script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return place / "configs"
 

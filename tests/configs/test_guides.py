@@ -20,7 +20,7 @@ from tests.configs.test_rules import BY_ALERT, recorded
 from tests.docs.pages import DOCS, blocks, codes, rows
 from tests.servers import prometheus
 
-GUIDE, DEPLOYING = DOCS / "argo.md", DOCS / "deploy.md"
+GUIDE, DEPLOYING, OPERATING = (DOCS / f"{name}.md" for name in ("argo", "deploy", "operations"))
 BUCKETS = "rate(http_request_duration_seconds_bucket[5m])"
 """What the page leaves out of its queries."""
 
@@ -78,9 +78,10 @@ def test_every_component_is_in_the_table():
 
 
 def test_every_alert_is_in_the_table_with_its_severity():
-    told = {codes(row["alert"])[0]: row["severity"] for row in rows(DEPLOYING, "Alerts")}
+    told = {codes(row["alert"])[0]: row["severity"] for row in rows(OPERATING, "Alerts")}
 
     assert told == {name: rule["labels"]["severity"] for name, rule in BY_ALERT.items()}
+    assert [row for row in rows(OPERATING, "Alerts") if not (row["what it means"] and row["what to do"])] == []
 
 
 def test_the_files_that_are_shown_are_those_that_are_there():

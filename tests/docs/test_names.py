@@ -8,7 +8,6 @@ from functools import cache
 from importlib import import_module
 
 import pytest
-from prometheus_client.metrics import MetricWrapperBase
 
 from judge.archive import NoArchive, open_archive
 from judge.core.canary import JUDGES
@@ -16,18 +15,17 @@ from judge.core.config import Margin
 from judge.core.methods import METHODS
 from judge.core.model import Classification, Outcome
 from judge.errors import JudgeError
-from judge.frontends import signals
 from judge.frontends.cli import FORMATS, cli
 from judge.frontends.http import create_app
 from judge.frontends.printing import STATUS
 from judge.service import Service
-from judge.settings import DEFAULT_ARCHIVE, ENVIRONMENT, ServerDocument, Settings, SourceDocument
+from judge.settings import ENVIRONMENT, ServerDocument, Settings, SourceDocument
 from judge.sources.dumps import TABLES
 from judge.wire import request as wire_request
 from judge.wire.answer import answer
 from judge.wire.config_document import DEFAULT_JUDGE
+from tests.docs import generated
 from tests.docs.pages import DOCS, PAGES, README, ROOT, anchors, blocks, codes, links, named, prose, rows, section, steps, text
-from tests.docs.settings import default_words, type_words
 from tests.wire.test_answer import record
 
 CLI, HTTP, SERVER, DUMPS, PROMISES = (DOCS / f"{name}.md" for name in ("cli", "http", "server", "dumps", "promises"))
@@ -160,8 +158,21 @@ def test_every_status_of_an_error_is_told():
 # Settings
 
 
-def test_every_environment_variable_is_told():
-    assert {row["variable"].strip("`"): row["meaning"] for row in rows(SERVER, "The environment")} == ENVIRONMENT
+@pytest.mark.parametrize("name", generated.TABLES)
+def test_a_table_that_is_written_from_the_code_is_up_to_date(name):
+    page = generated.HOMES[name]
+
+    assert name in generated.marked(page)
+    assert text(page) == generated.fresh(text(page)), "python -m tests.docs.generated"
+
+
+def test_a_table_stands_on_one_page_only():
+    assert sorted(name for page in PAGES for name in generated.marked(page)) == sorted(generated.TABLES)
+
+
+@pytest.mark.parametrize("model", [ServerDocument, SourceDocument])
+def test_every_setting_says_when_to_use_it(model):
+    assert [name for name, field in model.model_fields.items() if not field.description] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
@@ -169,22 +180,6 @@ def test_no_page_names_a_variable_that_is_not_there(page):
     named_here = set(re.findall(r"\bJUDGE_[A-Z_]*[A-Z]\b", text(page)))
 
     assert named_here - set(ENVIRONMENT) - FOREIGN == set()
-
-
-@pytest.mark.parametrize(("model", "heading"), [(ServerDocument, "server.yaml"), (SourceDocument, "A source")], ids=["server", "source"])
-def test_every_setting_is_told_with_its_type_and_default(model, heading):
-    really = {"deadline": 8.0, "archive_url": DEFAULT_ARCHIVE}
-    told = [(row["field"], row["type"], row["default"]) for row in rows(SERVER, heading)]
-
-    assert told == [(f"`{name}`", type_words(field), default_words(field, really.get(name))) for name, field in model.model_fields.items()]
-    assert [row for row in rows(SERVER, heading) if not row["when to use it"]] == []
-
-
-def test_every_own_metric_is_told():
-    collectors = [found for found in vars(signals).values() if isinstance(found, MetricWrapperBase)]
-    names = {family.name + ("_total" if family.type == "counter" else "") for found in collectors for family in found.describe()}
-
-    assert {row["metric"].strip("`") for row in rows(SERVER, "Own metrics")} == names
 
 
 def test_every_ending_of_a_dump_is_told():

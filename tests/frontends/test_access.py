@@ -306,6 +306,7 @@ def test_a_busy_judge_says_so_as_the_config_wishes(settings, questions, tmp_path
     if status == 200:
         assert document["verdict"] == "inconclusive"
         assert document["reason"].startswith("not judged: the judge is busy: 1 questions are being judged and 0 wait")
+        assert document["report"] == ""
         assert client.get(f"/v1/verdicts/{document['id']}").status_code == 404
     else:
         assert declined.headers["Retry-After"] == "2"

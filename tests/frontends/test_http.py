@@ -193,7 +193,12 @@ def test_pages_show_the_verdict_and_need_nothing_from_elsewhere(client, question
 
 def test_health(client):
     assert strict(client.get("/healthz").text)["status"] == "ok"
-    assert strict(client.get("/readyz").text) == {"ready": True, "configs": ["http-service"], "problems": []}
+    assert strict(client.get("/readyz").text) == {
+        "ready": True,
+        "configs": ["http-service"],
+        "sources": {"default": "closed"},
+        "problems": [],
+    }
 
 
 def test_not_ready_without_a_config(settings, tmp_path):
