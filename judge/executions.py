@@ -1,31 +1,40 @@
 """Kayenta's canary executions: accepted at once, worked on behind, by whichever worker is free.
 
 An execution is a row that any replica can claim (`judge.archive.kayenta`); its
-document is all a worker needs. A worker that dies lets its claim run out, and
-another takes the execution over. Nobody but the holder of the newest claim can
-write a result, so each execution has one.
+document is all a worker needs. A worker renews its claim while it works; one that dies
+lets it run out, and another takes the execution over. Nobody but the holder of the
+newest claim can write a result, so each execution has one. Claims and due times are by
+the database's clock; this process's clock only stamps what callers read.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import threading
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from judge.archive.kayenta import WAITING, Execution, KayentaStore
 from judge.core.kayenta.judge import judge_kayenta, to_json
 from judge.errors import ArchiveError, JudgeError
 from judge.kayenta_fetch import fetch_pairs
+from judge.observing import observer
 from judge.sources import Answer, Query, Source
 from judge.wire.request import format_time
 
 log = logging.getLogger("judge.executions")
 
-CLAIM_SECONDS = 20.0
-"""A claim that is older was held by a worker that died."""
+CLAIM_SECONDS = 15.0
+"""A claim that was not renewed for so long was held by a worker that died."""
+RENEW_SECONDS = 4.0
+ATTEMPTS = 5
+"""Workers that may be lost at one execution before it is given up."""
 FETCH_SECONDS = 12.0
+RETRY_SECONDS = 0.5
 IDLE_SECONDS = 0.5
 
 
@@ -38,6 +47,9 @@ class Executions:
         self._source = source
         self._clock = clock
         self._new_id = new_id
+        self._held: Execution | None = None
+        self._idle = threading.Event()
+        self._idle.set()
 
     def accept(self, config: Mapping[str, Any], request: Mapping[str, Any], *, application: str, parent: str = "") -> str:
         """Accept one judgement and answer its id; once this returns, it is not lost."""
@@ -45,13 +57,16 @@ class Executions:
 
     def accept_series(self, config: Mapping[str, Any], plan: Mapping[str, Any], *, application: str, first_at: float) -> str:
         """Accept a scheduled series of judgements (a standalone canary analysis)."""
-        return self._accept("standalone", {"config": config, "plan": plan, "done": []}, application=application, due_at=first_at)
+        # The plan is by the clock of whoever accepts it; another replica may work on it.
+        ahead = self.store.now() - self._clock()
+        document = {"config": config, "plan": plan, "done": [], "ahead": ahead}
+        return self._accept("standalone", document, application=application, due_at=first_at + ahead)
 
     def _accept(self, kind: str, document: Mapping[str, Any], *, application: str, due_at: float | None = None) -> str:
         now = self._clock()
         kept = {**document, "application": application, "accepted_at": now}
         found = Execution(id=self._new_id(), kind=kind, application=application, status=WAITING, created_at=now, claim=None, document=kept)
-        self.store.accept(found, due_at=now if due_at is None else due_at)
+        self.store.accept(found, due_at=due_at)
         return found.id
 
     def ask(self, queries: Sequence[Query]) -> list[Answer]:
@@ -60,23 +75,64 @@ class Executions:
 
     def work_once(self) -> bool:
         """Work on what has been due for longest; False where nothing is."""
-        now = self._clock()
-        execution = self.store.claim(uuid.uuid4().hex, now=now, until=now + CLAIM_SECONDS)
+        execution = self.store.claim(f"{socket.gethostname()}:{os.getpid()}", seconds=CLAIM_SECONDS)
         if execution is None:
             return False
-        step = self._one if execution.kind == "canary" else self._next_of_series
-        step(execution)
+        with observer().execution(execution.id, taken_over=execution.taken_over), self._holding(execution):
+            if execution.attempt > ATTEMPTS:
+                lost = f"given up: {execution.attempt - 1} workers in turn began to judge this and did not come to an end"
+                self._write(execution, {**execution.document, "error": lost, "ended_at": self._clock()}, status="terminal")
+            elif execution.kind == "canary":
+                self._one(execution)
+            else:
+                self._next_of_series(execution)
         return True
+
+    @contextmanager
+    def _holding(self, execution: Execution) -> Iterator[None]:
+        """Renew the claim while the block works."""
+        over = threading.Event()
+
+        def renew() -> None:
+            while not over.wait(RENEW_SECONDS):
+                try:
+                    if not self.store.renew(execution, seconds=CLAIM_SECONDS):
+                        return
+                except ArchiveError as error:
+                    log.warning("execution %s: its claim could not be renewed: %s", execution.id, error)
+
+        self._held = execution
+        self._idle.clear()
+        threading.Thread(target=renew, name="claim", daemon=True).start()
+        try:
+            yield
+        finally:
+            over.set()
+            self._held = None
+            self._idle.set()
+
+    def leave(self, patience: float) -> None:
+        """Wait so many seconds for what is at work, then give it back for another to take at once."""
+        if self._idle.wait(patience) or (held := self._held) is None:
+            return
+        try:
+            if self.store.release(held):
+                log.info("execution %s is given back", held.id)
+        except ArchiveError as error:
+            log.warning("execution %s is taken over when its claim runs out: %s", held.id, error)
 
     def _one(self, execution: Execution) -> None:
         document = {**execution.document, "started_at": self._clock()}
         status = "succeeded"
         try:
             document["outcome"] = self._judge(document["config"], document["request"], execution.id)
+        except ArchiveError:
+            # Not the execution's own trouble: it is taken again when the claim has run out.
+            raise
         except Exception as error:  # noqa: BLE001 - an accepted execution must end, whatever went wrong
             document["error"], status = _trouble(error, execution), "terminal"
         document["ended_at"] = self._clock()
-        self._write(execution, document, status=status, due_at=self._clock())
+        self._write(execution, document, status=status)
 
     def _judge(self, config: Mapping[str, Any], request: Mapping[str, Any], pair_list_id: str) -> dict[str, Any]:
         """Make one judgement, and write it as it is kept."""
@@ -101,9 +157,11 @@ class Executions:
         request = plan["requests"][number]
         try:
             outcome = self._judge(document["config"], request, f"{execution.id}-{number + 1}")
+        except ArchiveError:
+            raise
         except Exception as error:  # noqa: BLE001 - an accepted execution must end, whatever went wrong
             document["error"] = _trouble(error, execution)
-            self._write(execution, document, status="terminal", due_at=self._clock())
+            self._write(execution, document, status="terminal")
             return
         done.append({**outcome, "request": request})
         document["done"] = done
@@ -111,12 +169,23 @@ class Executions:
         # As Kayenta's own series: a score at or under marginal ends it, and the last one must reach pass.
         low = isinstance(score, int | float) and score <= plan["thresholds"]["marginal"]
         over = low or len(done) == len(plan["requests"])
-        due = self._clock() if over else plan["due"][number + 1]
+        due = None if over else plan["due"][number + 1] + document.get("ahead", 0.0)
         status = "running" if not over else "terminal" if low or not _passes(score, plan) else "succeeded"
         self._write(execution, document, status=status, due_at=due)
 
-    def _write(self, execution: Execution, document: Mapping[str, Any], *, status: str, due_at: float) -> None:
-        if not self.store.write(execution, document, status=status, due_at=due_at):
+    def _write(self, execution: Execution, document: Mapping[str, Any], *, status: str, due_at: float | None = None) -> None:
+        """Write what was found; an archive that is away for a moment is waited for."""
+        until = time.monotonic() + CLAIM_SECONDS
+        while True:
+            try:
+                kept = self.store.write(execution, document, status=status, due_at=due_at)
+                break
+            except ArchiveError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(RETRY_SECONDS)
+        observer().ended(status if kept else "lost")
+        if not kept:
             log.warning("execution %s was taken over or cancelled; its result is not kept", execution.id)
 
     def run(self, stop: threading.Event) -> None:
@@ -126,6 +195,10 @@ class Executions:
                 worked = self.work_once()
             except ArchiveError as error:
                 log.warning("executions wait: %s", error)
+                worked = False
+            except Exception:
+                # The thread must live: this process has no other one that works on executions.
+                log.exception("executions wait")
                 worked = False
             if not worked:
                 stop.wait(IDLE_SECONDS)

@@ -1,16 +1,19 @@
 """What Kayenta's API keeps: canary configs, metric set pair lists, and executions that any replica may work on.
 
-An execution is claimed before it is worked on: the claim carries a token and a time
-after which another may take over. Only the holder of the newest claim can write a
-result, so an execution that two workers took has one result all the same.
+An execution is claimed before it is worked on: the claim names its worker, and lasts until a time
+after which another may take over; whoever works on it moves that time on. Only the holder of the newest
+claim can write a result, so an execution that two workers took has one result all the same, and its
+row says whose. All these times are the database's own, so that replicas whose clocks disagree, or whose
+clock steps, take nothing from each other.
 """
 
 from __future__ import annotations
 
 import json
+import uuid
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,6 +43,16 @@ class Execution:
     def is_over(self) -> bool:
         """Nothing will change any more."""
         return self.status in OVER
+
+    @property
+    def attempt(self) -> int:
+        """The how many-eth worker in a row this is, or was; the ones before were lost at it."""
+        return _attempt(self.claim)
+
+    @property
+    def taken_over(self) -> bool:
+        """A worker was lost at it before this one."""
+        return self.attempt > 1
 
 
 class KayentaStore:
@@ -92,56 +105,79 @@ class KayentaStore:
         found: list[Any] | None = self._document(sa.select(kayenta_pair_lists.c.document).where(kayenta_pair_lists.c.id == clean_text(id)))
         return found
 
-    def accept(self, execution: Execution, *, due_at: float) -> None:
-        """Keep a new execution; once this returns it is not lost."""
-        values = {
-            "id": execution.id,
-            "kind": execution.kind,
-            "application": clean_text(execution.application) or "",
-            "status": WAITING,
-            "created_at": execution.created_at,
-            "due_at": due_at,
-            "document": _pack(execution.document),
-        }
+    def now(self) -> float:
+        """The database's clock, in unix seconds."""
+        with self._database.transaction() as connection:
+            return float(connection.scalar(sa.select(_now(connection))) or 0.0)
+
+    def accept(self, execution: Execution, *, due_at: float | None = None) -> None:
+        """Keep a new execution; once this returns it is not lost. It is due at once, or at `due_at` of the database's clock."""
         with self._database.transaction(write=True) as connection:
+            values = {
+                "id": execution.id,
+                "kind": execution.kind,
+                "application": clean_text(execution.application) or "",
+                "status": WAITING,
+                "created_at": execution.created_at,
+                "due_at": _now(connection) if due_at is None else due_at,
+                "document": _pack(execution.document),
+            }
             connection.execute(sa.insert(kayenta_executions).values(values))
 
-    def claim(self, token: str, *, now: float, until: float) -> Execution | None:
-        """Take the execution that has been due for longest; None where nothing is due.
+    def claim(self, by: str, *, seconds: float) -> Execution | None:
+        """Take the execution that has been due for longest for the worker `by`; None where nothing is due.
 
-        Until `until` no other worker will take it.
+        For so many `seconds`, and for as long as it is renewed, no other worker will take it.
         """
         table = kayenta_executions.c
-        due = (
-            sa.select(kayenta_executions).where(table.status.in_([WAITING, RUNNING]), table.due_at <= now).order_by(table.due_at, table.id)
-        )
         with self._database.transaction() as connection:
             # Most looks find nothing: they need not wait for a writer.
-            if connection.execute(due.limit(1)).first() is None:
+            if connection.execute(_due(connection, seconds)).first() is None:
                 return None
         with self._database.transaction(write=True) as connection:
-            row = connection.execute(due.limit(1).with_for_update(skip_locked=True)).first()
+            row = connection.execute(_due(connection, seconds).with_for_update(skip_locked=True)).first()
             if row is None:
                 return None
-            changed = {"status": RUNNING, "claim": token, "due_at": until}
+            attempt = 1 if row.claim is None else _attempt(row.claim) + 1
+            claim = f"{attempt}/{by}/{uuid.uuid4().hex}"
+            changed = {"status": RUNNING, "claim": claim, "due_at": _now(connection) + seconds}
             connection.execute(sa.update(kayenta_executions).where(table.id == row.id).values(changed))
-        return Execution(
-            id=row.id,
-            kind=row.kind,
-            application=row.application,
-            status=RUNNING,
-            created_at=row.created_at,
-            claim=token,
-            document=_unpack(row.document),
+        return replace(_execution(row), status=RUNNING, claim=claim)
+
+    def renew(self, execution: Execution, *, seconds: float) -> bool:
+        """Hold a claimed execution for so many seconds from now; False where it is not ours any more."""
+        return self._change(execution, lambda connection: {"due_at": _now(connection) + seconds})
+
+    def release(self, execution: Execution) -> bool:
+        """Give a claimed execution back, so that another worker takes it at once; False where it is not ours any more."""
+        return self._change(execution, lambda connection: {"due_at": _now(connection), "claim": None})
+
+    def write(self, execution: Execution, document: Mapping[str, Any], *, status: str, due_at: float | None = None) -> bool:
+        """Write what a claimed execution came to; False where another has taken it over or it was cancelled.
+
+        One that is over keeps the claim it was written with; another is due again at `due_at` of the database's clock.
+        """
+        packed = _pack(document)
+        claim = {} if status in OVER else {"claim": None}
+        return self._change(
+            execution,
+            lambda connection: {"status": status, "document": packed, "due_at": _now(connection) if due_at is None else due_at, **claim},
         )
 
-    def write(self, execution: Execution, document: Mapping[str, Any], *, status: str, due_at: float) -> bool:
-        """Write what a claimed execution came to; False where another has taken it over or it was cancelled."""
+    def _change(self, execution: Execution, values: Callable[[sa.Connection], dict[str, Any]]) -> bool:
+        """Change a row that is still claimed as `execution` says."""
         table = kayenta_executions.c
         mine = sa.update(kayenta_executions).where(table.id == execution.id, table.claim == execution.claim, table.status == RUNNING)
         with self._database.transaction(write=True) as connection:
-            values = {"status": status, "document": _pack(document), "due_at": due_at, "claim": None}
-            return bool(connection.execute(mine.values(values)).rowcount)
+            return bool(connection.execute(mine.values(values(connection))).rowcount)
+
+    def counts(self) -> dict[str, int]:
+        """How many executions wait (``waiting``), and how many were begun and are not over (``running``)."""
+        status = kayenta_executions.c.status
+        statement = sa.select(status, sa.func.count()).where(status.in_([WAITING, RUNNING])).group_by(status)
+        with self._database.transaction() as connection:
+            found = {name: int(count) for name, count in connection.execute(statement).all()}
+        return {"waiting": found.get(WAITING, 0), "running": found.get(RUNNING, 0)}
 
     def cancel(self, id: str) -> bool:
         """Cancel an execution that is not over; False where there is none."""
@@ -178,6 +214,31 @@ class KayentaStore:
         with self._database.transaction() as connection:
             blob = connection.scalar(statement)
         return None if blob is None else _unpack(blob)
+
+
+def _now(connection: sa.Connection) -> sa.ColumnElement[float]:
+    """The database's clock, in unix seconds: in PostgreSQL that of the moment, not of the transaction's begin."""
+    if connection.dialect.name == "postgresql":
+        return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
+    return (sa.func.julianday("now", type_=sa.Double) - 2440587.5) * 86400.0
+
+
+def _due(connection: sa.Connection, seconds: float) -> sa.Select[Any]:
+    """What may be taken, the one that has been due for longest first; `seconds` is how long a claim lasts."""
+    table = kayenta_executions.c
+    now = _now(connection)
+    # Were the database's clock set back, what waits would wait for as long, and a claim last as long.
+    fresh = sa.and_(table.kind == "canary", table.status == WAITING)
+    endless = sa.and_(table.claim.is_not(None), table.due_at > now + 2 * seconds)
+    unfinished = table.status.in_([WAITING, RUNNING])
+    found = sa.select(kayenta_executions).where(unfinished, sa.or_(table.due_at <= now, fresh, endless))
+    return found.order_by(table.due_at, table.id).limit(1)
+
+
+def _attempt(claim: str | None) -> int:
+    """Read the number that a claim begins with; one of an earlier version has none."""
+    number, slash, _ = ("" if claim is None else claim).partition("/")
+    return int(number) if slash else 1
 
 
 def _execution(row: Any) -> Execution:

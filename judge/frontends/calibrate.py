@@ -44,6 +44,7 @@ def _history(since: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 @click.command(short_help="Try a config on a service's own history.")
 @_history("14d")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes at work.")
+@click.option("--dask", default="", metavar="ADDRESS", help="Work on the Dask cluster of this scheduler, for example tcp://scheduler:8786.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Which pods play the canary.")
 @click.option("--canary-pods", type=click.IntRange(1), help="How many do.  [default: as many as in the rollouts found, else half]")
 @click.option("--pairs", default=2000, show_default=True, type=click.IntRange(10), help="Healthy pairs at most.")

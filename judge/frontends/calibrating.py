@@ -18,7 +18,6 @@ import click
 from judge.archive import open_archive
 from judge.calibrate.cache import Cache
 from judge.calibrate.discovery import GRID
-from judge.calibrate.judging import Workers
 from judge.calibrate.reading import Reader
 from judge.calibrate.scopes import Asked
 from judge.calibrate.study import Options, estimate, look_around, plan_pairs, study
@@ -33,6 +32,7 @@ from judge.settings import load_settings
 from judge.sources import open_source
 from judge.wire.request import parse_time
 from judge.wire.strict import dumps
+from judge.working import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -202,7 +202,7 @@ def calibrate_config(asked: dict[str, Any], *, form: str) -> int:
             pod_label=asked["pod_label"],
             replay=not asked["no_replay"],
         )
-        with _interruptible(session) as stopped:
+        with _interruptible(session) as stopped, Workers(asked["jobs"], dask=asked["dask"]) as workers:
             found = look_around(session.asked, session.reader, options)
             asking = plan_pairs(session.asked, found, options)
             load = estimate(session.asked, found, asking, session.reader, options)
@@ -211,8 +211,7 @@ def calibrate_config(asked: dict[str, Any], *, form: str) -> int:
             click.echo(f"{said}, which takes at least {words.duration(max(slowest, 1.0))}" if load.missing else said, err=True)
             if asked["only_estimate"]:
                 return 0
-            with Workers(asked["jobs"]) as workers:
-                document = study(session.asked, found, asking, session.reader, options, workers=workers, tell=session.progress.working)
+            document = study(session.asked, found, asking, session.reader, options, workers=workers, tell=session.progress.working)
         if stopped:
             return INTERRUPTED
     diff, proposed = proposed_file(session.path, session.asked.config, document["proposal"]["settings"])

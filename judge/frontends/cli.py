@@ -115,8 +115,9 @@ def fetch(output: Path, *, append: bool, **asked: Any) -> None:
     "--judge", "judge_name", default="", help="Use this judge, whatever the config says; two, as in kayenta,sequential, are compared."
 )
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes at work.")
+@click.option("--dask", default="", metavar="ADDRESS", help="Work on the Dask cluster of this scheduler, for example tcp://scheduler:8786.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
-def score(dumps: tuple[Path, ...], config_path: Path | None, judge_name: str, jobs: int, form: str) -> None:
+def score(dumps: tuple[Path, ...], config_path: Path | None, form: str, **by: Any) -> None:
     """Judge saved canaries.
 
     DUMP is JSON or JSON Lines (one canary an object), Kayenta's metric set pairs, or a
@@ -124,7 +125,7 @@ def score(dumps: tuple[Path, ...], config_path: Path | None, judge_name: str, jo
     """
     from judge.frontends.scoring import score_dumps
 
-    sys.exit(score_dumps(dumps, config_path=config_path, judge_name=judge_name, jobs=jobs, form=form))
+    sys.exit(score_dumps(dumps, config_path=config_path, form=form, **by))
 
 
 @cli.command()

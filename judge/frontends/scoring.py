@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from judge.analysis import Analysis
 from judge.core.canary import JUDGES, judge_canary
 from judge.core.config import CanaryConfig, LooksConfig, ScoreThresholds
 from judge.core.model import Window
-from judge.errors import ConfigError, DumpError, Fault, nearest
+from judge.errors import ConfigError, DumpError, Fault, RequestError, nearest
 from judge.frontends.printing import STATUS, show, worst
 from judge.reports import junit
 from judge.service import write_record
@@ -27,9 +26,7 @@ from judge.sources.dumps import RawCanary, parse, split
 from judge.wire.config import DEFAULT_JUDGE, load_config, load_configs, parse_config
 from judge.wire.request import Request
 from judge.wire.strict import dumps as write_json
-
-_AT_ONCE = 64
-"""Canaries handed to each process ahead of their turn."""
+from judge.working import Workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +38,28 @@ class Scored:
     fault: str = ""
 
 
-def score_dumps(paths: Sequence[Path], *, config_path: Path | None, judge_name: str, jobs: int, form: str) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The configs that a dump may name, and the folder they were read from."""
+
+    folder: Path
+    configs: Mapping[str, CanaryConfig]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """By what dumps are judged, and how that is written.
+
+    `known` is there where it was read ahead: a worker of a cluster has another folder.
+    """
+
+    config: CanaryConfig | None
+    judge_name: str
+    form: str
+    known: Known | None = None
+
+
+def score_dumps(paths: Sequence[Path], *, config_path: Path | None, judge_name: str, jobs: int, dask: str = "", form: str) -> int:
     """Judge every canary of every file, print as they come, return the exit status.
 
     A file or canary that cannot be read is named on the error stream, and in
@@ -52,17 +70,28 @@ def score_dumps(paths: Sequence[Path], *, config_path: Path | None, judge_name: 
     for name in judges:
         if name not in JUDGES:
             raise ConfigError([Fault(path="--judge", message=f"unknown judge {name!r}{nearest(name, JUDGES)}", allowed=tuple(JUDGES))])
+    workers = Workers(jobs, dask=dask)
     if len(judges) > 1:
+        if dask:
+            raise RequestError([Fault(path="--dask", message="judges are compared on this machine; leave it out, or name one judge")])
         from judge.frontends.comparing import compare_judges
 
         return compare_judges(paths, judges, config=config, form=form)
+    with workers:
+        known = _read_known() if dask and config is None else None
+        how = How(config=config, judge_name=judge_name, form=form, known=known)
+        parts = (raw for path in paths for raw in split(path))
+        return _print_all(workers.each(partial(score_one, how=how), map(_portable, parts)), form)
+
+
+def _print_all(scored: Iterator[Scored], form: str) -> int:
+    """Print as they come; the worst status."""
     statuses: set[int] = set()
     count = 0
     if form == "junit":
         click.echo(junit.OPEN)
     progress = sys.stderr.isatty() and not sys.stdout.isatty()
-    parts = (raw for path in paths for raw in split(path))
-    for count, done in enumerate(_score_all(parts, config, judge_name, form, jobs), start=1):
+    for count, done in enumerate(scored, start=1):
         statuses.add(done.status)
         if done.fault:
             click.echo(f"judge: {done.fault}", err=True)
@@ -77,43 +106,22 @@ def score_dumps(paths: Sequence[Path], *, config_path: Path | None, judge_name: 
     return worst(statuses)
 
 
-def _score_all(
-    parts: Iterable[RawCanary | DumpError], config: CanaryConfig | None, judge_name: str, form: str, jobs: int
-) -> Iterator[Scored]:
-    """Score in order, in this process or in several."""
-    if jobs == 1:
-        for part in parts:
-            yield score_one(part, config, judge_name, form)
-        return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("forkserver")) as pool:
-        waiting: deque[Future[Scored]] = deque()
-        for part in parts:
-            waiting.append(pool.submit(score_one, _portable(part), config, judge_name, form))
-            if len(waiting) > jobs * _AT_ONCE:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
 def _portable(part: RawCanary | DumpError) -> RawCanary | str:
     """An exception with arguments of its own does not survive the way to another process."""
     return str(part) if isinstance(part, DumpError) else part
 
 
-def score_one(part: RawCanary | DumpError | str, config: CanaryConfig | None, judge_name: str, form: str) -> Scored:
-    """Judge one canary and write it in the chosen format."""
-    if isinstance(part, RawCanary):
-        try:
-            made = score_canary(parse(part), config, judge_name)
-        except (DumpError, ConfigError) as error:
-            return _broken(str(error), form, part.fallback_id)
-        text = junit.suite(made) if form == "junit" else show(made, form)
-        bare = form in {"jsonl", "json", "junit"}
-        return Scored(status=STATUS[made["verdict"]["verdict"]], text=text if bare else f"{made['id']}\n{text}\n")
-    return _broken(str(part), form, "")
+def score_one(part: RawCanary | str, how: How) -> Scored:
+    """Judge one canary and write it in the chosen format; a text is the fault that kept it from being read."""
+    if isinstance(part, str):
+        return _broken(part, how.form, "")
+    try:
+        made = score_canary(parse(part), how.config, how.judge_name, named=how.known)
+    except (DumpError, ConfigError) as error:
+        return _broken(str(error), how.form, part.fallback_id)
+    text = junit.suite(made) if how.form == "junit" else show(made, how.form)
+    bare = how.form in {"jsonl", "json", "junit"}
+    return Scored(status=STATUS[made["verdict"]["verdict"]], text=text if bare else f"{made['id']}\n{text}\n")
 
 
 def _broken(fault: str, form: str, id: str) -> Scored:
@@ -125,7 +133,7 @@ def _broken(fault: str, form: str, id: str) -> Scored:
     return Scored(status=2, text=text, fault=fault)
 
 
-def score_canary(dump: Dump, config: CanaryConfig | None = None, judge_name: str = "") -> dict[str, Any]:
+def score_canary(dump: Dump, config: CanaryConfig | None = None, judge_name: str = "", *, named: Known | None = None) -> dict[str, Any]:
     """Judge one dump.
 
     Parameters
@@ -135,6 +143,8 @@ def score_canary(dump: Dump, config: CanaryConfig | None = None, judge_name: str
         Instead of what the dump says of itself.
     judge_name : str
         Instead of the config's judge.
+    named : Known, optional
+        Configs that the dump may name; the config folder is read where it is left out.
 
     Returns
     -------
@@ -148,7 +158,7 @@ def score_canary(dump: Dump, config: CanaryConfig | None = None, judge_name: str
     DumpError
         Where the dump has none of the config's metrics.
     """
-    chosen, warnings = _config_of(dump, config)
+    chosen, warnings = _config_of(dump, config, named)
     if judge_name:
         chosen = replace(chosen, judge=judge_name)
     known = {metric.name for metric in chosen.metrics}
@@ -186,17 +196,21 @@ def score_canary(dump: Dump, config: CanaryConfig | None = None, judge_name: str
     return write_record(analysis, id=dump.id, asked_at=window.end)
 
 
-def _config_of(dump: Dump, config: CanaryConfig | None) -> tuple[CanaryConfig, list[str]]:
+def _read_known() -> Known:
+    folder = Path(os.environ.get("JUDGE_CONFIG_DIR", DEFAULT_CONFIG_DIR))
+    return Known(folder=folder, configs=load_configs(folder)[0])
+
+
+def _config_of(dump: Dump, config: CanaryConfig | None, known: Known | None) -> tuple[CanaryConfig, list[str]]:
     """Choose by what the dump is judged: the config given, its own, the one it names, its own metrics' words."""
     if config is not None:
         return config, []
     warnings = []
     if isinstance(dump.config, str):
-        folder = Path(os.environ.get("JUDGE_CONFIG_DIR", DEFAULT_CONFIG_DIR))
-        configs, _ = load_configs(folder)
-        if dump.config in configs:
-            return configs[dump.config], []
-        warnings.append(f"there is no config {dump.config!r} in {folder}; judged by what the dump says of its metrics")
+        known = _read_known() if known is None else known
+        if dump.config in known.configs:
+            return known.configs[dump.config], []
+        warnings.append(f"there is no config {dump.config!r} in {known.folder}; judged by what the dump says of its metrics")
     elif dump.config is not None:
         return parse_config(dump.config, where=f"{dump.id}: config"), []
     return (

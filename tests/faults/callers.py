@@ -18,6 +18,7 @@ CALLERS = 8
 TIMEOUT = 10.0
 """Argo's own default: whatever is answered later is not heard."""
 STEP = 60
+UNKEPT = "(this verdict was not kept)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,18 @@ class Heard:
         return "" if self.document is None else str(self.document.get("verdict", ""))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Answers by verdict (or status, or what broke); false passes, late ones and lost ones; said to be unkept; the slowest in seconds."""
+
+    counts: dict[str, int]
+    passes: list[Heard]
+    late: list[Heard]
+    lost: list[Heard]
+    unkept: int
+    slowest: float
+
+
 class Callers:
     """Ask until told to stop; every question is a new one (another end, another look)."""
 
@@ -52,7 +65,7 @@ class Callers:
             self._number += 1
             number = self._number
         end = float(self._question["end"]) - STEP * (number % 5)
-        asked = {**self._question, "end": str(end), "look": str(1 + number // 5 % 20), "window": f"{1500 + 60 * (number // 100 % 5)}s"}
+        asked = {**self._question, "end": str(end), "look": str(1 + number // 5 % 20), "window": f"{1500 + 15 * (number // 100 % 60)}s"}
         body = json.dumps(asked).encode()
         request = urllib.request.Request(f"{self.url}/v1/verdict", data=body, method="POST")
         at = time.monotonic()
@@ -97,25 +110,31 @@ class Callers:
             time.sleep(0.1)
         raise AssertionError(f"not {verdict} again within {within:g} s; the last answer: {self.heard[-1]}")
 
+    def figures(self) -> Figures:
+        """What came of all questions; reads every verdict that was promised to be kept."""
+        counts: dict[str, int] = {}
+        for each in self.heard:
+            name = each.broken.partition(":")[0] if each.broken else each.verdict if each.verdict else str(each.status)
+            counts[name] = counts.get(name, 0) + 1
+        return Figures(
+            counts=counts,
+            passes=[each for each in self.heard if each.verdict == "pass"],
+            late=[each for each in self.heard if each.seconds >= TIMEOUT or "timed out" in each.broken],
+            lost=[each for each in self.heard if self._promised(each) and not self._kept(each)],
+            unkept=sum(UNKEPT in (each.document or {}).get("reason", "") for each in self.heard),
+            slowest=max((each.seconds for each in self.heard), default=0.0),
+        )
+
     def check(self, *, statuses: frozenset[int] = frozenset({200}), may_break: bool = False) -> dict[str, int]:
         """Assert what must always hold, and count the verdicts.
 
         No false pass; nothing after the caller's time-out; strict JSON; every verdict that was not said to be unkept is in the archive.
         """
-        counts: dict[str, int] = {}
+        found = self.figures()
+        assert (found.passes, found.late, found.lost) == ([], [], [])
         for each in self.heard:
-            assert each.verdict != "pass", each
-            assert each.seconds < TIMEOUT, each
-            if each.broken:
-                assert may_break, each
-                assert "timed out" not in each.broken, each
-            else:
-                assert each.status in statuses, each
-            name = each.broken.partition(":")[0] if each.broken else each.verdict if each.verdict else str(each.status)
-            counts[name] = counts.get(name, 0) + 1
-        lost = [each for each in self.heard if self._promised(each) and not self._kept(each)]
-        assert lost == []
-        return counts
+            assert may_break if each.broken else each.status in statuses, each
+        return found.counts
 
     def _promised(self, heard: Heard) -> bool:
         return heard.status == 200 and heard.document is not None and bool(heard.document["report"])

@@ -1,0 +1,1 @@
+"""Several judges over one PostgreSQL: nothing is lost, nothing is judged twice, whichever of them dies."""
