@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 
+from judge.analysis import look_number
 from judge.calibrate.pairs import Case, until
-from judge.calibrate.replaying import look_number
 from judge.core.canary import JUDGES, judge_canary
 from judge.core.config import CanaryConfig
 from judge.core.model import Classification, Outcome, SeriesPair, Verdict, Window
 from judge.core.sequential.judge import NAME as SEQUENTIAL
 from judge.core.sequential.judge import judge_sequential
 from judge.core.sequential.settings import settings_of
-
-if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
-
-T = TypeVar("T")
-R = TypeVar("R")
+from judge.working import Workers
 
 _SMALLEST_TASK = 4
 
@@ -104,8 +98,7 @@ def judge_case(config: CanaryConfig, case: Case, *, traits: bool = True, last_on
 def looks_of(config: CanaryConfig, length: float) -> list[tuple[int, float]]:
     """The looks at a window of this length: the number that a live question gets, and the seconds that are judged then.
 
-    A live canary is warm where its warm-up ends, its window begins at the next whole step. Where looks are not a
-    whole number of steps apart, two of them may get one number, as they do live.
+    A live canary is warm where its warm-up ends, its window begins at the next whole step.
 
     Examples
     --------
@@ -120,8 +113,12 @@ def looks_of(config: CanaryConfig, length: float) -> list[tuple[int, float]]:
     if count == 1:
         return [(1, length // step * step)]
     late = -config.window.warmup % step
-    ends = [min(number * interval - late, length) // step * step for number in range(1, count + 1)]
-    return [(look_number(config, elapsed + late), elapsed) for elapsed in dict.fromkeys(ends) if elapsed >= step]
+    found: dict[float, int] = {}
+    for number in range(1, count + 1):
+        warm_for = min(number * interval, length + late)
+        # Of two looks in one step the second one would get the first one's answer.
+        found.setdefault((warm_for - late) // step * step, look_number(config, warm_for))
+    return [(number, elapsed) for elapsed, number in found.items() if elapsed >= step]
 
 
 def judge_at(config: CanaryConfig, case: Case, elapsed: float, *, number: int) -> Verdict:
@@ -216,36 +213,3 @@ def judge_all(
         if tell is not None:
             tell(len(found), len(cases))
     return found
-
-
-class Workers:
-    """So many processes, started when there is the first work for them; one works in this process.
-
-    A context manager: its end stops the processes, in the middle of work where something went wrong.
-    """
-
-    def __init__(self, jobs: int = 1) -> None:
-        self.jobs = jobs
-        self._pool: ProcessPoolExecutor | None = None
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        return self
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        """Stop every process."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=kind is None, cancel_futures=True)
-            self._pool = None
-
-    def each(self, work: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
-        """Work on all tasks; answers come in their order."""
-        if self.jobs <= 1 or len(tasks) <= 1:
-            yield from map(work, tasks)
-            return
-        if self._pool is None:
-            import multiprocessing
-            from concurrent.futures import ProcessPoolExecutor
-
-            self._pool = ProcessPoolExecutor(self.jobs, mp_context=multiprocessing.get_context("forkserver"))
-        yield from self._pool.map(work, tasks)

@@ -180,21 +180,26 @@ class Asking:
         for part in self.plan.parts:
             for pods in (part.canary, part.baseline):
                 yield from ((name, one) for name, _, one in self._of(part.version, pods, part.windows))
-        for stretch, windows in self._by_stretch():
-            yield from ((name, one) for name, _, one in self._of(stretch.version, (), windows))
+        for version, windows in self._of_same_pods():
+            yield from ((name, one) for name, _, one in self._of(version, (), windows))
 
-    def _by_stretch(self) -> Iterator[tuple[Stretch, tuple[float, ...]]]:
-        """Healthy windows of each stretch; those of a version with one pod are compared in time alone."""
+    def _of_same_pods(self) -> Iterator[tuple[str, tuple[float, ...]]]:
+        """A version and the healthy windows in which it ran on the same pods, whatever gap or restart lies between them.
+
+        Those of a version with one pod are compared in time alone.
+        """
+        length = self.plan.length
+        found: dict[tuple[str, tuple[str, ...]], list[float]] = {}
         for stretch in self.plan.stretches:
-            length, first = (
-                self.plan.length,
-                -(-stretch.start // self.config.window.step) * self.config.window.step + self.config.window.step,
-            )
             inside = [at for part in self.plan.parts for at in part.windows if stretch.start <= at and at + length <= stretch.end]
             if len(stretch.pods) < 2:
+                # On whole multiples of the length: windows a day or a week apart must meet.
+                first = (stretch.start + self.config.window.step) // length * length + length
                 inside = np.arange(first, stretch.end - length + 1, length).tolist()
-            if inside:
-                yield stretch, tuple(inside)
+            found.setdefault((stretch.version, stretch.pods), []).extend(inside)
+        for (version, _), windows in found.items():
+            if windows:
+                yield version, tuple(sorted(windows))
 
     def _of(self, version: str, pods: Sequence[str], windows: Sequence[float]) -> Iterator[tuple[str, str, Range]]:
         """Metric (empty for traffic), part and question, for these pods over these windows."""
@@ -259,9 +264,9 @@ class Asking:
                 for side, pods in (("canary", part.canary), ("baseline", part.baseline))
             }
             found += [self._case(Kind.SPLIT, {**sides["baseline"], **sides["canary"]}, at, shift=0.0) for at in part.windows]
-        for stretch, windows in self._by_stretch():
-            canary = self._answers(known, stretch.version, (), windows, side="canary")
-            baseline = self._answers(known, stretch.version, (), windows, side="baseline")
+        for version, windows in self._of_same_pods():
+            canary = self._answers(known, version, (), windows, side="canary")
+            baseline = self._answers(known, version, (), windows, side="baseline")
             both = {**baseline, **canary}
             there = set(windows)
             for name, apart in SHIFTS.items():

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from judge.calibrate.estimates import quantile
-from judge.calibrate.judging import Judged, Workers, judge_case
+from judge.calibrate.judging import Judged, judge_case
 from judge.calibrate.pairs import Case
 from judge.core import words
 from judge.core.config import CanaryConfig, Margin, MetricConfig
@@ -21,6 +21,7 @@ from judge.core.scope import rate_window
 from judge.errors import ConfigError
 from judge.replay import with_values
 from judge.wire.config import parse_config
+from judge.working import Workers
 
 _FEWEST = 2
 _ALARMS = 0.005

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from judge.calibrate.judging import Workers, looks_of
+from judge.calibrate.judging import looks_of
 from judge.calibrate.pairs import Case, until
 from judge.core.canary import JUDGES
 from judge.core.classification import blank_result
@@ -25,6 +25,7 @@ from judge.core.sequential.budget import Look, share_out
 from judge.core.sequential.evidence import gather
 from judge.core.sequential.judge import NAME as SEQUENTIAL
 from judge.core.sequential.settings import settings_of
+from judge.working import Workers
 
 Change = Callable[[Floats, float, np.random.Generator], Floats]
 """Values in order of time, size, chance -> values."""

@@ -48,21 +48,16 @@ class Replayed:
 
 
 def look_ends(config: CanaryConfig, *, origin: float, last: float) -> list[float]:
-    """When a rollout whose canary is warm at `origin` is looked at: unix seconds on the step, none after `last`."""
+    """When a rollout whose canary is warm at `origin` is looked at: unix seconds in different steps, none after `last`."""
     step = config.window.step
     interval = config.looks.interval if config.looks.interval is not None else step
     count = max(config.looks.count, 1)
     ends = [origin + config.window.length] if count == 1 else [origin + number * interval for number in range(1, count + 1)]
-    found = [end // step * step for end in ends if end <= last]
+    found = [end for end in ends if end <= last]
     if not found and last > origin + step:
         found = [last // step * step]
-    return list(dict.fromkeys(found))
-
-
-def look_number(config: CanaryConfig, elapsed: float) -> int:
-    """The number that a live question gets so many seconds after the canary was warm."""
-    interval = config.looks.interval if config.looks.interval is not None else config.window.step
-    return min(1 + int(max(elapsed, 0.0) / interval + 1e-9), max(config.looks.count, 1))
+    # Of two looks in one step the second one would get the first one's answer.
+    return list({end // step: end for end in reversed(found)}.values())[::-1]
 
 
 def replay(rollouts: Sequence[Rollout], asked: Asked, reader: Reader) -> Iterator[Replayed]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from judge.calibrate import document as doc
 from judge.calibrate.discovery import GRID, Found, discover, questions
-from judge.calibrate.judging import Judged, Workers, judge_all
+from judge.calibrate.judging import Judged, judge_all
 from judge.calibrate.pairs import Asking, Case, Kind, Plan, plan
 from judge.calibrate.proposal import applicable, apply, propose
 from judge.calibrate.reading import Reader
@@ -25,6 +25,7 @@ from judge.calibrate.timeline import Timeline
 from judge.calibrate.variants import thin, variants
 from judge.core import words
 from judge.core.config import CanaryConfig
+from judge.working import Workers
 
 DAY = 86400.0
 _FEW_PAIRS = 100

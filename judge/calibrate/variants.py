@@ -1,4 +1,4 @@
-"""The same pairs under other settings: longer and shorter windows, other tolerances."""
+"""The same pairs under other settings: longer and shorter windows, longer steps, other tolerances."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from judge.calibrate.estimates import Share, share
-from judge.calibrate.judging import Judged, Workers, judge_all
+from judge.calibrate.judging import Judged, judge_all
 from judge.calibrate.pairs import Case
 from judge.calibrate.regressions import caught_at
+from judge.calibrate.steps import steps
 from judge.core.config import CanaryConfig, LooksConfig, Margin, MetricConfig
 from judge.core.model import Series, SeriesPair
+from judge.working import Workers
 
 TOLERANCES = (0.5, 2.0, 3.0)
 
@@ -34,6 +36,8 @@ def variants(config: CanaryConfig, cases: Sequence[Case], *, workers: Workers, m
     found = [_try("as it is", config, chosen, workers, seed, chosen=True)]
     for name, changed, cut in lengths(config, cases, most=most):
         found.append(_try(name, changed, cut, workers, seed))
+    for name, changed, coarse in steps(config, chosen):
+        found.append(_try(name, changed, coarse, workers, seed))
     for factor in TOLERANCES:
         metrics = tuple(_scaled(metric, factor) for metric in config.metrics)
         changed = replace(config, metrics=metrics)

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from judge.calibrate.cache import Cache
 from judge.calibrate.estimates import share
-from judge.calibrate.judging import Workers, judge_all, looks_of
+from judge.calibrate.judging import judge_all, looks_of
 from judge.calibrate.pairs import Kind
 from judge.calibrate.proposal import applicable, apply, propose
 from judge.calibrate.reading import Reader
@@ -34,6 +34,7 @@ from judge.core.config import CanaryConfig, Margin
 from judge.settings import SourceSettings
 from judge.sources import open_source
 from judge.wire.config import load_config, parse_config
+from judge.working import Workers
 from tests.benchmarks.machine import machine
 from tests.calibrate.conftest import victoria
 from tests.calibrate.history import BAD, Past, backfill, import_into, past

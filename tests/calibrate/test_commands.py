@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from judge.errors import DumpError
+from judge.frontends import notebook
 from judge.frontends.calibrating import proposed_file
 from judge.frontends.cli import cli
 from judge.wire.config import load_config
 from tests.calibrate.history import END
-from tests.servers import loopback
+from tests.servers import free_port, loopback
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs" / "http-service.yaml"
@@ -68,6 +70,48 @@ def test_its_document_has_every_figure_with_its_interval(calibrated):
     assert level["sizes"][-1]["caught"]["share"] > 0.9
     assert 0.05 < level["smallest"]["80%"]["size"] < 0.5
     assert found["proposal"]["template"]["count"] >= 1
+
+
+def test_a_notebook_gets_frames_of_it(calibrated):
+    folder, _ = calibrated
+    found = json.loads((folder / "found.json").read_text())
+    frames = notebook.calibration(folder / "found.json")
+
+    assert frames.rollouts["canary"].tolist() == [one["canary"] for one in found["replayed"]]
+    assert str(frames.rollouts["start"].dt.tz) == "UTC"
+    assert len(frames.looks) == sum(len(one["looks"]) for one in found["replayed"])
+    stopped = frames.false_alarms.query("pairs == 'split' and outcome == 'stopped'").iloc[0]
+    assert (stopped["of"], stopped["high"]) == (found["false_alarms"]["split"]["n"], found["false_alarms"]["split"]["stopped"]["high"])
+    level = frames.power.query("metric == 'latency-p99' and shape == 'level'").sort_values("size")
+    assert level["share"].iloc[0] < 0.3
+    assert level["share"].iloc[-1] > 0.9
+    assert set(frames.smallest["wanted"]) == {"80%", "95%"}
+    assert frames.samples.set_index("metric").loc["latency-p99", "effective"] > 1
+    assert frames.by_hour["hour"].between(0, 23).all()
+    assert {"as it is", "every tolerance x 2", "a sample every 2 min"} <= set(frames.variants["name"])
+    assert len(frames.settings) == len(found["proposal"]["settings"])
+
+
+def test_a_notebook_gets_frames_of_a_replay(past_url, past_cache, tmp_path):
+    result = CliRunner().invoke(cli, ["replay", *arguments(past_url, past_cache, "--format", "json", service="cart")])
+    path = tmp_path / "replayed.json"
+    path.write_text(result.stdout)
+
+    frames = notebook.calibration(path)
+
+    assert len(frames.rollouts) == 10
+    assert frames.rollouts.dtypes.astype(str)["stopped_at_look"] == "Int64"
+    assert frames.power.empty
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "no", None])
+def test_a_file_that_is_something_else_is_refused_by_name(tmp_path, text):
+    path = tmp_path / "found.json"
+    if text is not None:
+        path.write_text(text)
+
+    with pytest.raises(DumpError, match=r"found\.json"):
+        notebook.calibration(path)
 
 
 def test_the_proposal_is_made_on_one_half_and_reported_on_the_other(calibrated):
@@ -204,3 +248,11 @@ def test_a_proposal_changes_two_lines_of_the_file_and_no_comment(tmp_path):
     assert [line.strip("+- ") for line in changed] == ["tests: {spread: false}", "tolerance: 5%", "tolerance: 10%"]
     assert "spread" in loaded.metric("latency-p99").off
     assert loaded.metric("latency-p50").tolerance.relative == 0.1
+
+
+def test_a_cluster_that_is_away_is_said_before_anything_is_asked(past_url, tmp_path):
+    result = CliRunner().invoke(cli, ["calibrate", *arguments(past_url, tmp_path / "cache", "--dask", f"tcp://127.0.0.1:{free_port()}")])
+
+    assert result.exit_code == 4
+    assert "no Dask scheduler answers at tcp://127.0.0.1:" in result.stderr
+    assert not list(tmp_path.rglob("*.parquet"))

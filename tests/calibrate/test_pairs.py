@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from judge.analysis import run
-from judge.calibrate.judging import judge_at, judge_case
+from judge.analysis import look_number, run
+from judge.calibrate.cache import Cache
+from judge.calibrate.judging import judge_all, judge_at, judge_case
 from judge.calibrate.pairs import Asking, Kind, plan
-from judge.calibrate.replaying import look_number
+from judge.calibrate.reading import Reader
 from judge.calibrate.scopes import Asked
 from judge.calibrate.study import Options, look_around, plan_pairs
 from judge.calibrate.timeline import Rollout, Stretch, Timeline
@@ -21,6 +22,9 @@ from judge.settings import SourceSettings
 from judge.sources import open_source
 from judge.wire.config import load_config
 from judge.wire.request import Request
+from judge.working import Workers
+from tests.calibrate.conftest import victoria
+from tests.calibrate.history import import_into, past
 
 CONFIG = load_config(Path(__file__).parents[2] / "configs" / "http-service.yaml")
 HOUR = 3600.0
@@ -195,3 +199,34 @@ def test_pairs_in_time_are_of_the_same_pods_one_window_apart(healthy):
         assert pair.canary.t[0] - pair.baseline.t[0] == pytest.approx(1800, abs=60)
         assert isinstance(pair.baseline, Series)
         assert not np.intersect1d(pair.baseline.t[:-1], pair.canary.t).size
+
+
+@pytest.mark.integration
+def test_pairs_a_week_apart_are_of_the_same_pods_and_of_the_same_hour(tmp_path):
+    whole = past(days=8.0, scrape=60.0, rollouts=0, bad=())
+    whole = replace(whole, services=whole.services[:1])
+    config = replace(CONFIG, conditions=None, traffic=None, metrics=tuple(metric for metric in CONFIG.metrics if metric.limit is None))
+    asked = Asked(config=config, scope=config.scope, args={"service": whole.services[0].name, "namespace": "shop"})
+    with victoria(tmp_path) as url:
+        import_into(url, whole)
+        source = open_source(SourceSettings(url=url, max_series=20_000, read_timeout=30))
+        reader = Reader(source, address=url, cache=Cache(None), rate=0.0)
+        options = Options(start=whole.start, end=whole.end)
+        found = look_around(asked, reader, options)
+        cases, broken = plan_pairs(asked, found, options).cases(reader)
+        source.close()
+    weekly = [case for case in cases if case.kind is Kind.WEEK]
+
+    assert broken == {}
+    # What is left of the eighth day, less the windows with a restart or the gap in either week.
+    assert 20 <= len(weekly) <= 48
+    assert {case.shift for case in weekly} == {7 * 24 * HOUR}
+    for case in weekly:
+        for pair in case.pairs:
+            assert case.start <= pair.canary.t[0]
+            assert pair.canary.t[-1] <= case.start + case.length
+            assert case.start - case.shift <= pair.baseline.t[0]
+            assert pair.baseline.t[-1] <= case.start - case.shift + case.length
+            assert len(pair.baseline) == pytest.approx(len(pair.canary), abs=1)
+    judged = judge_all(config, weekly, workers=Workers())
+    assert sum(one.outcome == "pass" for one in judged) > 0.5 * len(judged)

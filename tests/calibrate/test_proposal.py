@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from judge.calibrate.judging import Workers, judge_all
+from judge.calibrate.judging import judge_all
 from judge.calibrate.pairs import Case, Kind
 from judge.calibrate.proposal import Setting, applicable, apply, propose
 from judge.core.model import Series, SeriesPair
 from judge.wire.config import parse_config
+from judge.working import Workers
 
 N = 31
 

@@ -9,11 +9,13 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from judge.calibrate.estimates import look_by, share, smallest_caught
-from judge.calibrate.judging import Workers, judge_at
+from judge.calibrate.judging import judge_all, judge_at
 from judge.calibrate.pairs import Case, Kind
 from judge.calibrate.regressions import COUNTED, SHAPES, caught_at, is_regressed, put_into, try_shapes
 from judge.core.config import CanaryConfig, Direction, LooksConfig, MetricConfig, WindowConfig
 from judge.core.model import Series, SeriesPair
+from judge.working import Workers
+from tests.dask_cluster import cluster
 
 N = 31
 LATENCY = MetricConfig(name="latency", query="x", direction=Direction.INCREASE, critical=True)
@@ -146,3 +148,21 @@ def test_a_share_of_nothing_is_not_known():
 )
 def test_smallest_change_caught(caught, size):
     assert smallest_caught([0.1, 0.2, 0.4], caught, wanted=0.8) == (None if size is None else pytest.approx(size))
+
+
+@pytest.mark.parametrize("where", ["two processes", "a cluster"])
+def test_cases_are_judged_alike_wherever(where, request):
+    """The whole of what a calibration hands to its workers."""
+    with Workers() as here:
+        expected = [judge_all(CONFIG, CASES, workers=here), try_shapes(CONFIG, CASES, workers=here, seed=3)]
+    more = {"jobs": 2} if where == "two processes" else {"dask": request.getfixturevalue("dask_address")}
+    with Workers(**more) as there:
+        found = [judge_all(CONFIG, CASES, workers=there), try_shapes(CONFIG, CASES, workers=there, seed=3)]
+
+    assert repr(found) == repr(expected)
+
+
+@pytest.fixture(scope="module")
+def dask_address(tmp_path_factory):
+    with cluster(tmp_path_factory.mktemp("dask")) as dask:
+        yield dask.address

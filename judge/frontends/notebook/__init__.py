@@ -2,12 +2,13 @@
 
 A *record* is one verdict with everything that led to it, as the service keeps it. Records come from a dump (`score`),
 from an archive (`load`, `looks`; `rehearse` makes one to try) or from Prometheus (`live`); frames are made of them
-(`verdicts`, `metrics`, `samples`, `evidence`); `rejudge` and `sweep` ask what other settings would have said. Pictures
-need matplotlib.
+(`verdicts`, `metrics`, `samples`, `evidence`); `rejudge` and `sweep` ask what other settings would have said;
+`calibration` reads what `judge calibrate` found. Pictures need matplotlib.
 """
 
 from __future__ import annotations
 
+from judge.frontends.notebook.calibrated import Calibration, calibration
 from judge.frontends.notebook.frames import evidence, metrics, samples, score, verdicts
 from judge.frontends.notebook.past import changes, history, labelled, live, load, looks, rejudge
 from judge.frontends.notebook.pictures import plot, plot_looks, plot_sweep
@@ -16,6 +17,8 @@ from judge.frontends.notebook.rehearsal import rehearse
 from judge.frontends.notebook.tuning import sweep
 
 __all__ = [
+    "Calibration",
+    "calibration",
     "changes",
     "evidence",
     "history",
