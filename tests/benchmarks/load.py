@@ -2,8 +2,9 @@
 
 A real ``judge serve`` with two workers and an SQLite archive, a real Prometheus beside it on the same machine, and callers that
 each ask one new question after the other (20 metrics of 241 samples a side; another end each time, so that no
-answer is found in the archive). First as many callers as questions are judged at once, then three times as many as find
-a place, while health is asked.
+answer is found in the archive). First as many callers as questions are judged at once; then three times as many questions a
+second as were answered, from callers who do not wait for each other; then three times as many callers as find a place, each
+of whom asks again as soon as it is answered. Health is asked meanwhile.
 """
 
 from __future__ import annotations
@@ -125,6 +126,35 @@ def under_load(url: str, known: Rollout, end: float, *, callers: int, seconds: f
     return caller, len(caller.tally.seconds) / (time.monotonic() - began), health
 
 
+def arriving(url: str, known: Rollout, end: float, *, rate: float, seconds: float) -> tuple[Caller, float, list[float]]:
+    """Ask so many questions a second whatever becomes of them, as many services do that know nothing of each other."""
+    caller = Caller(url, known, end)
+    threads = []
+    began = time.monotonic()
+    health: list[float] = []
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.2):
+            at = time.monotonic()
+            with urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer:
+                assert answer.status == 200
+            health.append(time.monotonic() - at)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    for number in range(round(rate * seconds)):
+        time.sleep(max(0.0, began + number / rate - time.monotonic()))
+        threads.append(threading.Thread(target=caller.ask, args=(number,)))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+    spent = time.monotonic() - began
+    stop.set()
+    watching.join()
+    return caller, len(caller.tally.seconds) / spent, health
+
+
 def kept(url: str, ids: list[str]) -> list[str]:
     """Verdicts that were answered and are not in the archive."""
     missing = []
@@ -163,8 +193,9 @@ def measure(*, seconds: float, growth: int) -> dict[str, Any]:
             servers = [each for each in psutil.Process().children(recursive=True) if "judge" in " ".join(each.cmdline())]
             Caller(url, known, end).ask(10**6)
             steady, rate, health = under_load(url, known, end, callers=CALLERS, seconds=seconds)
+            surplus, surplus_rate, surplus_health = arriving(url, known, end - 5, rate=3 * rate, seconds=seconds)
             crowd, crowd_rate, crowd_health = under_load(url, known, end - 7, callers=3 * PLACES, seconds=seconds)
-            lost = kept(url, [*steady.tally.ids[-50:], *crowd.tally.ids[-50:]])
+            lost = kept(url, [*steady.tally.ids[-50:], *surplus.tally.ids[-50:], *crowd.tally.ids[-50:]])
             before = memory(servers)
             if growth:
                 further = Caller(url, known, end)
@@ -190,13 +221,20 @@ def measure(*, seconds: float, growth: int) -> dict[str, Any]:
         "p50": statistics.median(steady.tally.seconds),
         "p99": p99(steady.tally.seconds),
         "health": p99(health),
+        "surplus_asked": 3 * rate,
+        "surplus_rate": surplus_rate,
+        "surplus_p99": p99(surplus.tally.seconds),
+        "surplus_declined": len(surplus.tally.declined),
+        "surplus_refusal_median": statistics.median(surplus.tally.declined or [float("nan")]),
+        "surplus_refusal_p99": p99(surplus.tally.declined),
+        "surplus_health": p99(surplus_health),
         "crowd_rate": crowd_rate,
         "crowd_p99": p99(crowd.tally.seconds),
         "declined": len(crowd.tally.declined),
         "refusal_p99": p99(crowd.tally.declined),
         "crowd_health": p99(crowd_health),
-        "wrong": steady.tally.wrong + crowd.tally.wrong,
-        "verdicts": steady.tally.verdicts + crowd.tally.verdicts,
+        "wrong": steady.tally.wrong + surplus.tally.wrong + crowd.tally.wrong,
+        "verdicts": steady.tally.verdicts + surplus.tally.verdicts + crowd.tally.verdicts,
         "lost": lost,
         "grown": grown,
     }
@@ -214,9 +252,15 @@ def main() -> None:
     print(
         f"  median, p99       {found['p50']:6.2f} s, {found['p99']:.2f} s (p99 at most {MOST_P99:g} s); /readyz p99 {found['health']:.2f} s"
     )
-    print(f"{3 * PLACES} callers           {found['crowd_rate']:6.1f} verdicts a second, p99 {found['crowd_p99']:.2f} s")
-    print(f"  declined          {found['declined']:6d}, p99 {1000 * found['refusal_p99']:.0f} ms (at most {1000 * MOST_REFUSAL:g} ms)")
-    print(f"  /readyz p99       {found['crowd_health']:6.2f} s")
+    asked, answered = f"{found['surplus_asked']:.0f} questions a second", found["surplus_rate"]
+    print(f"{asked:20s}{answered:6.1f} verdicts a second, p99 {found['surplus_p99']:.2f} s; /readyz p99 {found['surplus_health']:.2f} s")
+    print(
+        f"  declined          {found['surplus_declined']:6d}, median {1000 * found['surplus_refusal_median']:.0f} ms, "
+        f"p99 {1000 * found['surplus_refusal_p99']:.0f} ms (at most {1000 * MOST_REFUSAL:g} ms)"
+    )
+    asked, answered = f"{3 * PLACES} callers", found["crowd_rate"]
+    print(f"{asked:20s}{answered:6.1f} verdicts a second, p99 {found['crowd_p99']:.2f} s; /readyz p99 {found['crowd_health']:.2f} s")
+    print(f"  declined          {found['declined']:6d}, p99 {1000 * found['refusal_p99']:.0f} ms")
     print(f"answers             {dict(found['verdicts'])}; wrong {len(found['wrong'])}, lost {len(found['lost'])}")
     if chosen.memory:
         print(f"memory after {chosen.memory:,} more {found['grown']:+6.1f} MB")
