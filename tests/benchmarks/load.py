@@ -35,6 +35,8 @@ LEAST_RATE, MOST_P99, MOST_REFUSAL = 15.0, 1.5, 0.1
 CALLERS = 8
 PLACES = 24
 """Two workers judge four questions each and let eight more wait."""
+PHASE = 100_000
+"""Numbers of questions in each part: what was asked in one part is asked in no other, since its answer would be in the archive."""
 
 
 @dataclass(slots=True)
@@ -63,8 +65,8 @@ def config() -> str:
 class Caller:
     """Asks one question after the other, each about a window that ends a step earlier."""
 
-    def __init__(self, url: str, known: Rollout, end: float) -> None:
-        self.url, self.known, self.end = url, known, end
+    def __init__(self, url: str, known: Rollout, end: float, *, first: int = 0) -> None:
+        self.url, self.known, self.end, self.first = url, known, end, first
         self.tally = Tally()
         self._lock = threading.Lock()
         self._asked = 0
@@ -78,8 +80,9 @@ class Caller:
             self.ask(number)
 
     def ask(self, number: int) -> None:
-        """Ask question number so; ends repeat after an hour, the look tells them apart."""
-        back, look = number % 200, 1 + number // 200 % 10_000
+        """Ask question number so; ends repeat after 200, the look tells them apart."""
+        number += self.first
+        back, look = number % 200, 1 + number // 200
         question = {
             "config": "load",
             "baseline": self.known.baseline.hash,
@@ -106,9 +109,9 @@ class Caller:
             self.tally.ids.append(document["id"])
 
 
-def under_load(url: str, known: Rollout, end: float, *, callers: int, seconds: float) -> tuple[Caller, float, list[float]]:
+def under_load(url: str, known: Rollout, end: float, *, first: int, callers: int, seconds: float) -> tuple[Caller, float, list[float]]:
     """Let so many callers ask; what they got, the verdicts a second, and how long health took meanwhile."""
-    caller = Caller(url, known, end)
+    caller = Caller(url, known, end, first=first)
     until = time.monotonic() + seconds
     threads = [threading.Thread(target=caller.run, args=(until,)) for _ in range(callers)]
     began = time.monotonic()
@@ -126,9 +129,9 @@ def under_load(url: str, known: Rollout, end: float, *, callers: int, seconds: f
     return caller, len(caller.tally.seconds) / (time.monotonic() - began), health
 
 
-def arriving(url: str, known: Rollout, end: float, *, rate: float, seconds: float) -> tuple[Caller, float, list[float]]:
+def arriving(url: str, known: Rollout, end: float, *, first: int, rate: float, seconds: float) -> tuple[Caller, float, list[float]]:
     """Ask so many questions a second whatever becomes of them, as many services do that know nothing of each other."""
-    caller = Caller(url, known, end)
+    caller = Caller(url, known, end, first=first)
     threads = []
     began = time.monotonic()
     health: list[float] = []
@@ -191,15 +194,15 @@ def measure(*, seconds: float, growth: int) -> dict[str, Any]:
             serving(place / "judge", prometheus=source, configs=place / "configs") as url,
         ):
             servers = [each for each in psutil.Process().children(recursive=True) if "judge" in " ".join(each.cmdline())]
-            Caller(url, known, end).ask(10**6)
-            steady, rate, health = under_load(url, known, end, callers=CALLERS, seconds=seconds)
-            surplus, surplus_rate, surplus_health = arriving(url, known, end - 5, rate=3 * rate, seconds=seconds)
-            crowd, crowd_rate, crowd_health = under_load(url, known, end - 7, callers=3 * PLACES, seconds=seconds)
+            Caller(url, known, end).ask(PHASE - 1)
+            steady, rate, health = under_load(url, known, end, first=PHASE, callers=CALLERS, seconds=seconds)
+            surplus, surplus_rate, surplus_health = arriving(url, known, end, first=2 * PHASE, rate=3 * rate, seconds=seconds)
+            crowd, crowd_rate, crowd_health = under_load(url, known, end, first=3 * PHASE, callers=3 * PLACES, seconds=seconds)
             lost = kept(url, [*steady.tally.ids[-50:], *surplus.tally.ids[-50:], *crowd.tally.ids[-50:]])
             before = memory(servers)
             if growth:
-                further = Caller(url, known, end)
-                numbers = iter(range(10**5, 10**5 + growth))
+                further = Caller(url, known, end, first=4 * PHASE)
+                numbers = iter(range(growth))
                 lock = threading.Lock()
 
                 def work() -> None:
