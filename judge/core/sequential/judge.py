@@ -23,7 +23,7 @@ from judge.core.sequential.assessment import assess
 from judge.core.sequential.budget import look_of, share_out
 from judge.core.sequential.evidence import Evidence, gather
 from judge.core.sequential.joint import Joint, together
-from judge.core.sequential.settings import SequentialSettings, settings_of
+from judge.core.sequential.settings import SequentialSettings, for_traffic, settings_of
 from judge.core.sequential.waiting import wait
 
 NAME = "sequential"
@@ -95,7 +95,7 @@ def judge_sequential(
     >>> verdict.outcome.value, verdict.score, verdict.results[0].classification.value
     ('fail', 0.0, 'high')
     """
-    settings = settings_of(config) if settings is None else settings
+    settings = for_traffic(settings_of(config) if settings is None else settings, traffic, pairs)
     metrics = {metric.name: metric for metric in config.metrics}
     ordered = complete(config, pairs)
     look = look_of(config, window)

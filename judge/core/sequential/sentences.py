@@ -150,7 +150,9 @@ def _spread(saying: Saying) -> str:
     swings = (
         f"swings {ratio} widely as the baseline ({words.percent(spread.canary)} around its level against {words.percent(spread.baseline)})"
     )
-    accepted = f"{saying.settings.spread_accepted:g} times is accepted"
+    accepted = f"{words.number(round(saying.settings.spread_accepted * saying.settings.wider, 1))} times is accepted"
+    if saying.settings.wider > 1:
+        accepted += f" of a canary with {words.percent(1 / saying.settings.wider**2)} of the baseline's requests"
     if saying.found.classification.regressed:
         return f"{swings}: {accepted}, {words.p_value(spread.p)}; level {_change(saying)}; {_numbers(saying)}"
     return f"{swings}: {accepted}, not yet sure ({words.p_value(spread.p)}); level {_change(saying)}; {_numbers(saying)}"

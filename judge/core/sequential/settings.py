@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from judge.core.config import CanaryConfig
+from judge.core.model import SeriesPair, Traffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +21,7 @@ class SequentialSettings:
     worse by exactly `notice`. `critical_share` of alpha goes to the critical
     metrics where there are both kinds. The weights share one metric's budget among
     its tests; a test that is switched off leaves its share to the others.
+    `wider` is how many times as widely as its baseline a healthy canary may swing, since it has fewer requests.
     An undecided metric is `suspect` where a change of `notice` has more than this probability.
     `explain` may be switched off where only the verdicts count (a simulation): the
     decisions are the same, without sentences and intervals. `off` names tests to switch off for single metrics (``{"cpu": {"tail"}}``).
@@ -49,6 +54,7 @@ class SequentialSettings:
     spike_notices: float = 2.0
     spike_rarity: float = 0.0125
     spread_accepted: float = 1.5
+    wider: float = 1.0
     joint_accepted: float = 0.5
     explain: bool = True
 
@@ -69,3 +75,42 @@ def settings_of(config: CanaryConfig) -> SequentialSettings:
     """
     off = {metric.name: metric.off for metric in config.metrics if metric.off}
     return replace(DEFAULTS, alpha=config.alpha, joint=config.joint, off=off)
+
+
+def for_traffic(settings: SequentialSettings, traffic: Traffic | None, pairs: Sequence[SeriesPair] = ()) -> SequentialSettings:
+    """Expect a canary with fewer requests than its baseline to swing more widely.
+
+    A mean, a share or a quantile of independent requests varies by one over the root of their number, and what is averaged over pods
+    by one over the root of theirs. Without this a healthy canary with a twelfth of the requests is failed for its spread half of the time.
+
+    Parameters
+    ----------
+    settings : SequentialSettings
+    traffic : Traffic, optional
+        Requests on both sides.
+    pairs : sequence of SeriesPair
+        Where `traffic` says nothing, the totals of a ratio of counts among them do.
+
+    Examples
+    --------
+    >>> for_traffic(DEFAULTS, Traffic(baseline=9000.0, canary=1000.0)).wider
+    3.0
+    >>> for_traffic(DEFAULTS, Traffic(baseline=1000.0, canary=9000.0)).wider, for_traffic(DEFAULTS, None).wider
+    (1.0, 1.0)
+    """
+    sides = (None, None) if traffic is None else (traffic.baseline, traffic.canary)
+    baseline, canary = sides if sides[0] and sides[1] else _totals(pairs)
+    if not baseline or not canary:
+        return settings
+    ratio = baseline / canary
+    return replace(settings, wider=math.sqrt(ratio)) if math.isfinite(ratio) and ratio > 1 else settings
+
+
+def _totals(pairs: Sequence[SeriesPair]) -> tuple[float, float]:
+    """Requests on both sides by the ratio of counts that covers most of them; nothing where there is none."""
+    found = [
+        (float(np.nansum(pair.baseline_total.v)), float(np.nansum(pair.canary_total.v)))
+        for pair in pairs
+        if pair.baseline_total is not None and pair.canary_total is not None
+    ]
+    return max(found, key=sum, default=(0.0, 0.0))

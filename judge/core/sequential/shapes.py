@@ -83,7 +83,8 @@ def _tail(  # noqa: PLR0913 - both sides, raw and residual
             up = _compare(d > reach, d < -reach, np.abs(d), ways=both, settings=settings) if upward else Tail()
             down = _compare(d < -reach, d > reach, np.abs(d), ways=both, settings=settings) if downward else Tail()
             return up if up.p <= down.p else replace(down, upward=False)
-    reach = max(settings.spike_deviations * own, least)
+    # Of the difference the canary's own noise is a part; the baseline's alone says too little of a canary with fewer requests.
+    reach = max(settings.spike_deviations * settings.wider * own, least)
     if reach <= 0:
         return Tail()
     both = 2 if upward and downward else 1
@@ -115,9 +116,10 @@ def _compare(mine: Mask, theirs: Mask, sizes: Floats, *, ways: int, settings: Se
 
 def _spread(size_r: Floats, size_s: Floats, evidence: Evidence, scaled: Scaled, settings: SequentialSettings) -> Spread:
     canary, baseline = float(size_r.mean()), float(size_s.mean())
-    if canary - baseline <= min(scaled.tolerance) or canary <= settings.spread_accepted * baseline:
+    accepted = settings.spread_accepted * settings.wider
+    if canary - baseline <= min(scaled.tolerance) or canary <= accepted * baseline:
         return Spread(canary=canary, baseline=baseline)
-    allowed = settings.spread_accepted * size_s
+    allowed = accepted * size_s
     if evidence.paired:
         p = _positive(_batched(winsorise(size_r - allowed), settings))
     else:

@@ -385,3 +385,30 @@ def test_an_undecided_metric_that_looks_well_is_not_suspect():
     found = judged(pair(noise(60, cv=0.4), 1.1 * noise(60, seed=4, cv=0.4))).results[0]
 
     assert (found.classification, found.suspect) == (C.UNDECIDED, False)
+
+
+@pytest.mark.parametrize("told_by", ["the traffic", "the totals of a ratio"])
+def test_a_canary_with_fewer_requests_may_swing_more_widely(told_by):
+    """Three times as widely with a ninth of the requests is what chance does."""
+    swinging = pair(noise(31), noise(31, seed=9, cv=0.17))
+    requests = counts(np.ones(31), np.full(31, 900.0), np.ones(31), np.full(31, 100.0))
+
+    unknown = judged(swinging)
+    if told_by == "the traffic":
+        config = CanaryConfig(name="c", metrics=(MetricConfig(name="latency", critical=True, direction=Direction.INCREASE),))
+        known = judge_sequential(config, [swinging], traffic=Traffic(baseline=9000.0, canary=1000.0))
+    else:
+        known = judged(swinging, requests)
+
+    assert (unknown.results[0].classification, unknown.results[0].decision.test) == (C.HIGH, "spread")
+    assert known.results[0].classification is C.PASS
+
+
+def test_what_is_accepted_of_a_canary_with_few_requests_is_said():
+    config = CanaryConfig(name="c", metrics=(MetricConfig(name="latency", critical=True, direction=Direction.INCREASE),))
+    wild = pair(noise(31), noise(31, seed=9, cv=0.9))
+
+    found = judge_sequential(config, [wild], traffic=Traffic(baseline=9000.0, canary=1000.0)).results[0]
+
+    assert found.classification is C.HIGH
+    assert "4.5 times is accepted of a canary with 11% of the baseline's requests" in found.reason
