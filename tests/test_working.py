@@ -83,14 +83,16 @@ def test_a_worker_that_dies_is_done_without(tmp_path, many):
 
     with cluster(tmp_path) as dask:
         victim = dask.workers()[0]
-        running = subprocess.Popen([*words, "--dask", dask.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+        # Unbuffered: what a buffer has read beyond the first line, communicate() would not see.
+        pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+        running = subprocess.Popen([*words, "--dask", dask.address], **pipes, bufsize=0, cwd=ROOT)
         assert running.stdout is not None
         first = running.stdout.readline()
         victim.kill()
         rest, said = running.communicate(timeout=120)
 
     assert not victim.is_running()
-    assert (running.returncode, first + rest, said) == expected
+    assert (running.returncode, (first + rest).decode(), said.decode()) == expected
     assert len(expected[1].splitlines()) > 200
 
 

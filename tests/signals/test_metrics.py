@@ -162,6 +162,8 @@ def test_requests_are_counted_by_route_and_no_sent_address_makes_a_series(judge,
 
 def test_every_series_an_alert_needs_is_there_before_anything_happens(judge, relay):
     with judge(relay.url) as service:
+        # Each worker tells of its places when it starts.
+        wait_until(lambda: service.metrics()["judge_question_places"] == 8, "both workers have started")
         found = service.metrics()
 
     assert {found[f'judge_verdicts_total{{config="http-service",verdict="{word}"}}'] for word in Outcome} == {0}

@@ -8,7 +8,7 @@ from an archive (`load`, `looks`; `rehearse` makes one to try) or from Prometheu
 
 from __future__ import annotations
 
-from judge.frontends.notebook.calibrated import Calibration, calibration
+from judge.frontends.notebook.calibrated import calibration
 from judge.frontends.notebook.frames import evidence, metrics, samples, score, verdicts
 from judge.frontends.notebook.past import changes, history, labelled, live, load, looks, rejudge
 from judge.frontends.notebook.pictures import plot, plot_looks, plot_sweep
@@ -17,7 +17,6 @@ from judge.frontends.notebook.rehearsal import rehearse
 from judge.frontends.notebook.tuning import sweep
 
 __all__ = [
-    "Calibration",
     "calibration",
     "changes",
     "evidence",
