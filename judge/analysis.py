@@ -12,27 +12,30 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 from judge.core import words
 from judge.core.canary import judge_canary
 from judge.core.conditions import Conditions
-from judge.core.config import CanaryConfig, MetricConfig
+from judge.core.config import CanaryConfig
 from judge.core.model import Classification, Outcome, Problem, SeriesPair, Traffic, Verdict, Window
 from judge.core.pairing import present
-from judge.core.scope import Matcher, duration, matcher_labels, placeholders, render
+from judge.core.scope import matcher_labels
 from judge.errors import SourceUnreachable
 from judge.observing import observer
 from judge.sources import Answer, Query, Source
 from judge.sources.conditions import CONDITIONS, read_conditions
 from judge.sources.pairs import build_pairs
+from judge.sources.questions import Questions
 from judge.wire.request import Request
 from judge.wire.strict import dumps
 
 _JUDGING_TIME = 1.0
 """Seconds of the deadline that are kept for judging and answering."""
 _LEAST_FETCH = 0.2
+_NO_TURN: AbstractContextManager[object] = nullcontext()
 
 Clock = Callable[[], float]
 
@@ -86,7 +89,14 @@ def question(request: Request, config: CanaryConfig, *, now: float) -> str:
 
 
 def run(
-    request: Request, config: CanaryConfig, source: Source, *, now: float, deadline: float = 30.0, clock: Clock = time.monotonic
+    request: Request,
+    config: CanaryConfig,
+    source: Source,
+    *,
+    now: float,
+    deadline: float = 30.0,
+    clock: Clock = time.monotonic,
+    turn: AbstractContextManager[object] = _NO_TURN,
 ) -> Analysis:
     """Judge one canary.
 
@@ -101,6 +111,8 @@ def run(
     deadline : float
         Seconds until there must be an answer; what has not been fetched by then
         is missing, and the verdict says so.
+    turn : context manager
+        Held while the processor is needed and nothing is waited for.
 
     Raises
     ------
@@ -110,14 +122,14 @@ def run(
     if request.baseline == request.canary:
         return _same_sides(request, config, now)
     fetcher = _Fetcher(source=source, until=clock() + max(deadline - _JUDGING_TIME, deadline / 2), clock=clock)
-    queries = _Queries(request=request, config=config)
+    queries = Questions(request=request, config=config)
     window, answers, early = _first_samples(request, config, queries, fetcher, now)
     if early is not None:
         found = _nothing_yet(request, config, window, early, answers, source)
     else:
         missing = [query for query in queries.all(window) if _key(query) not in answers]
         answers |= {_key(answer.query): answer for answer in fetcher.fetch(missing)}
-        with observer().stage("judge"):
+        with observer().stage("judge"), turn:
             found = _judge(request, config, window, answers, queries, source)
     if config.on_source_error == "error":
         _raise_for_trouble(answers.values())
@@ -138,74 +150,6 @@ class _Fetcher:
             return self.source.fetch(queries, deadline=max(self.until - self.clock(), _LEAST_FETCH))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Queries:
-    """Renders the config's queries for one request."""
-
-    request: Request
-    config: CanaryConfig
-
-    def scope(self, side: str) -> str:
-        """Label matchers of one side."""
-        return render(self.config.scopes[self.request.scope], self._values(side, None))
-
-    def _values(self, side: str, window: Window | None) -> dict[str, str | Matcher]:
-        values: dict[str, str | Matcher] = {
-            **self.request.args,
-            "hash": getattr(self.request, side),
-            "step": duration(self.config.window.step),
-        }
-        if self.request.rollout:
-            values["rollout"] = self.request.rollout
-        if window is not None:
-            values["window"] = duration(max(window.end - window.start, window.step))
-        return values
-
-    def of_metric(self, metric: MetricConfig, side: str, window: Window) -> list[Query]:
-        """The queries of one metric on one side."""
-        if metric.limit is not None and side == "baseline":
-            return []
-        parts = {"value": metric.query, "numerator": metric.numerator, "denominator": metric.denominator}
-        return [self._query(metric.name, part, side, text, window) for part, text in parts.items() if text]
-
-    def _query(self, metric: str, part: str, side: str, template: str, window: Window, *, instant: bool = False) -> Query:
-        values = self._values(side, window)
-        values["scope"] = Matcher(render(self.config.scopes[self.request.scope], values))
-        return Query(
-            metric=metric,
-            part=part,
-            side=side,
-            scope=getattr(self.request, side),
-            against=self.request.canary if side == "baseline" else self.request.baseline,
-            text=render(template, values),
-            start=window.start,
-            end=window.end,
-            step=window.step,
-            instant=instant or "window" in placeholders(template),
-        )
-
-    def canary_samples(self, window: Window) -> list[Query]:
-        """Queries that tell when the canary began: everything that gives a value each step."""
-        asked = [query for metric in self.config.metrics for query in self.of_metric(metric, "canary", window)]
-        return [query for query in asked if not query.instant]
-
-    def all(self, window: Window) -> list[Query]:
-        """Everything that is asked for one window."""
-        asked = [
-            query for metric in self.config.metrics for side in ("baseline", "canary") for query in self.of_metric(metric, side, window)
-        ]
-        if self.config.traffic is not None:
-            asked += [self._query("", "traffic", side, self.config.traffic.query, window) for side in ("baseline", "canary")]
-        if self.config.conditions is not None:
-            for part, text in self.config.conditions.queries.items():
-                asked += [self._query("", part, side, text, window, instant=True) for side in ("baseline", "canary")]
-        return asked
-
-    def share(self) -> str:
-        """The canary's expected part of all requests, as config and request write it; empty where nothing is expected."""
-        return "" if self.config.conditions is None else render(self.config.conditions.share, self.request.args)
-
-
 def _key(query: Query) -> tuple[str, str, str]:
     return query.metric, query.part, query.side
 
@@ -219,7 +163,7 @@ def _ceil(value: float, step: float) -> float:
 
 
 def _first_samples(
-    request: Request, config: CanaryConfig, queries: _Queries, fetcher: _Fetcher, now: float
+    request: Request, config: CanaryConfig, queries: Questions, fetcher: _Fetcher, now: float
 ) -> tuple[Window, dict[tuple[str, str, str], Answer], str | None]:
     """Find the window; where it depends on the canary's first sample, ask for the canary's samples first.
 
@@ -287,7 +231,7 @@ def _judge(
     config: CanaryConfig,
     window: Window,
     answers: Mapping[tuple[str, str, str], Answer],
-    queries: _Queries,
+    queries: Questions,
     source: Source,
 ) -> Analysis:
     apart = matcher_labels([queries.scope("baseline"), queries.scope("canary")])

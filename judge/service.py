@@ -69,6 +69,9 @@ class Service:
         self._door = Door() if settings.tokens_file is None else read_door(settings.tokens_file)
         self._sources: dict[str, Source] = {}
         self._lock = threading.Lock()
+        # Threads of one process take turns at the processor anyway; one after the other, the first is done sooner, the last no later,
+        # and a question that is declined meanwhile waits for one of them and not for all.
+        self._turn = threading.Lock()
 
     @property
     def configs(self) -> Mapping[str, CanaryConfig]:
@@ -225,7 +228,7 @@ class Service:
             return request, Kept(record=earlier)
         # A slow archive takes from the source's time, not from the caller's.
         left = max(self.settings.deadline - waited - (time.monotonic() - began), _LEAST_SECONDS)
-        analysis = run(request, config, self.source(config), now=now, deadline=left)
+        analysis = run(request, config, self.source(config), now=now, deadline=left, turn=self._turn)
         made = write_record(analysis, id=id, asked_at=now, question=asked, settings=self._settings_of(config))
         with observer().stage("keep"):
             return request, self._keep(made)
