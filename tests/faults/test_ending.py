@@ -20,18 +20,13 @@ SLOW = 2.0
 def test_what_was_let_in_is_answered_and_kept(world):
     place = world.place()
     with world.judge(place) as callers:
-        real = world.relay
 
         def slow(asked):
             time.sleep(SLOW)
-            real.fault = None
-            try:
-                real(asked)
-            finally:
-                real.fault = slow
+            world.relay.hand_on(asked)
 
         before = len(callers.heard)
-        real.fault = slow
+        world.relay.fault = slow
         with callers.asking():
             time.sleep(0.7)
             told = time.monotonic()
@@ -40,7 +35,7 @@ def test_what_was_let_in_is_answered_and_kept(world):
             gone, _ = psutil.wait_procs([master], timeout=30)
             seconds = time.monotonic() - told
             time.sleep(0.5)
-        real.fault = None
+        world.relay.fault = None
     under_way = [each for each in callers.heard[before:] if each.at < told]
     later = [each for each in callers.heard[before:] if each.at >= told + 0.2]
     with closing(sqlite3.connect(place / "judge.sqlite")) as archive:

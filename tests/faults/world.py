@@ -43,7 +43,11 @@ class Relay:
         fault = self.fault
         if fault is not None:
             fault(asked)
-            return
+        else:
+            self.hand_on(asked)
+
+    def hand_on(self, asked: Asked) -> None:
+        """Answer one request as Prometheus does."""
         host, port = self._target.hostname, self._target.port
         assert host is not None
         connection = http.client.HTTPConnection(host, port, timeout=30)
@@ -99,7 +103,7 @@ class World:
         with serving(folder, prometheus=address, configs=configs, **{"JUDGE_DEADLINE": DEADLINE, **environ}) as url:
             callers = Callers(url, self.question)
             # The very first question meets a cold server, on a busy machine too late for the short deadline.
-            wait_until(lambda: callers.ask().verdict == "fail", "the first right answer", seconds=20)
+            wait_until(lambda: callers.ask().verdict == "fail", "the first right answer", seconds=20, pause=1.0)
             callers.heard.clear()
             yield callers
         self.relay.fault = None
