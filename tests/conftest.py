@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import hypothesis
 import pytest
 
 KEPT = "JUDGE_REQUIRE_SERVERS"
+WITH_GO = ("argo", "stories")
+"""Folders whose tests need programs built by Go."""
+WHOLE = 1000
+"""Tests of a run that is worth building ahead for."""
+BUILDING = pytest.StashKey[subprocess.Popen[bytes]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -17,3 +25,26 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("judge")
     for name in [name for name in os.environ if name.startswith("JUDGE_") and name != KEPT]:
         del os.environ[name]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a run of everything, let what needs Go come last, and build it meanwhile."""
+    if len(items) < WHOLE or config.option.collectonly:
+        return
+    here = Path(__file__).parent
+    late = [item for item in items if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in WITH_GO]
+    if not late:
+        return
+    last = set(late)
+    items[:] = [*(item for item in items if item not in last), *late]
+    quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    config.stash[BUILDING] = subprocess.Popen([sys.executable, "-m", "tests.prebuild"], cwd=here.parent, start_new_session=True, **quiet)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave no build behind."""
+    building = config.stash.get(BUILDING, None)
+    if building is not None and building.poll() is None:
+        os.killpg(building.pid, 9)
+        building.wait()
