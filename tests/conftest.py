@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import hypothesis
@@ -15,7 +17,7 @@ WITH_GO = ("argo", "stories")
 """Folders whose tests need programs built by Go."""
 WHOLE = 1000
 """Tests of a run that is worth building ahead for."""
-BUILDING = pytest.StashKey[subprocess.Popen[bytes]]()
+BUILDING = pytest.StashKey[int]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,13 +40,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     last = set(late)
     items[:] = [*(item for item in items if item not in last), *late]
-    quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    config.stash[BUILDING] = subprocess.Popen([sys.executable, "-m", "tests.prebuild"], cwd=here.parent, start_new_session=True, **quiet)
+    # By way of a shell that ends: tests look at this process' own children, and an ended one of them would be in their way.
+    begin = 'setsid "$0" -m tests.prebuild </dev/null >/dev/null 2>&1 & echo $!'
+    begun = subprocess.run(["sh", "-c", begin, sys.executable], cwd=here.parent, capture_output=True, text=True, check=True)
+    config.stash[BUILDING] = int(begun.stdout)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave no build behind."""
     building = config.stash.get(BUILDING, None)
-    if building is not None and building.poll() is None:
-        os.killpg(building.pid, 9)
-        building.wait()
+    if building is not None:
+        with suppress(ProcessLookupError):
+            os.killpg(building, signal.SIGKILL)
