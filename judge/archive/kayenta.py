@@ -9,9 +9,7 @@ clock steps, take nothing from each other.
 
 from __future__ import annotations
 
-import json
 import uuid
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +18,7 @@ import sqlalchemy as sa
 
 from judge.archive.database import Database, clean_text, insert_or_ignore
 from judge.archive.model import kayenta_configs, kayenta_executions, kayenta_pair_lists
+from judge.archive.packing import pack, unpack
 from judge.errors import ArchiveError, VerdictNotFound
 
 WAITING = "not_started"
@@ -64,14 +63,14 @@ class KayentaStore:
 
     def add_config(self, id: str, document: Mapping[str, Any], *, now: float) -> bool:
         """Keep a new config; False where the id is taken."""
-        values = {"id": clean_text(id), "name": clean_text(document.get("name")) or "", "updated_at": now, "document": _pack(document)}
+        values = {"id": clean_text(id), "name": clean_text(document.get("name")) or "", "updated_at": now, "document": pack(document)}
         with self._database.transaction(write=True) as connection:
             return bool(connection.execute(insert_or_ignore(connection, kayenta_configs, values, key="id")).rowcount)
 
     def put_config(self, id: str, document: Mapping[str, Any], *, now: float) -> bool:
         """Replace a config; False where there is none."""
         statement = sa.update(kayenta_configs).where(kayenta_configs.c.id == clean_text(id))
-        values = {"name": clean_text(document.get("name")) or "", "updated_at": now, "document": _pack(document)}
+        values = {"name": clean_text(document.get("name")) or "", "updated_at": now, "document": pack(document)}
         with self._database.transaction(write=True) as connection:
             return bool(connection.execute(statement.values(values)).rowcount)
 
@@ -96,7 +95,7 @@ class KayentaStore:
 
     def keep_pairs(self, id: str, document: list[Any], *, now: float) -> None:
         """Keep a metric set pair list."""
-        values = {"id": clean_text(id), "created_at": now, "document": _pack(document)}
+        values = {"id": clean_text(id), "created_at": now, "document": pack(document)}
         with self._database.transaction(write=True) as connection:
             connection.execute(insert_or_ignore(connection, kayenta_pair_lists, values, key="id"))
 
@@ -120,7 +119,7 @@ class KayentaStore:
                 "status": WAITING,
                 "created_at": execution.created_at,
                 "due_at": _now(connection) if due_at is None else due_at,
-                "document": _pack(execution.document),
+                "document": pack(execution.document),
             }
             connection.execute(sa.insert(kayenta_executions).values(values))
 
@@ -157,7 +156,7 @@ class KayentaStore:
 
         One that is over keeps the claim it was written with; another is due again at `due_at` of the database's clock.
         """
-        packed = _pack(document)
+        packed = pack(document)
         claim = {} if status in OVER else {"claim": None}
         return self._change(
             execution,
@@ -253,12 +252,8 @@ def _execution(row: Any) -> Execution:
     )
 
 
-def _pack(document: Any) -> bytes:
-    return zlib.compress(json.dumps(document, allow_nan=False, separators=(",", ":")).encode("ascii"))
-
-
 def _unpack(blob: bytes) -> Any:
     try:
-        return json.loads(zlib.decompress(blob))
-    except (zlib.error, ValueError) as error:
+        return unpack(blob)
+    except ValueError as error:
         raise ArchiveError(f"a document of the archive is damaged: {error}") from error
