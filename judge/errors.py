@@ -117,7 +117,14 @@ class QueryRejected(SourceError):
 
 
 class SourceUnreachable(SourceError):
-    """No answer, an answer too late, or one that makes no sense: the source is at fault."""
+    """No answer, an answer too late, or one that makes no sense: the source is at fault.
+
+    `outcome` says in one word which (``late``, ``unreachable``, ``tls`` or ``broken``), for those who count.
+    """
+
+    def __init__(self, message: str, *, outcome: str = "broken") -> None:
+        super().__init__(message)
+        self.outcome = outcome
 
 
 class WorkersError(JudgeError):

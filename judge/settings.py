@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field
 
@@ -33,6 +33,9 @@ ENVIRONMENT = {
     "JUDGE_LOG_FORMAT": "text, or json for one JSON object a line (default: text)",
     "JUDGE_TRACES": "true sends OpenTelemetry traces, as the OTEL_ variables say (default: false)",
 }
+_SHORTEST_SECRET = 4
+"""A shorter one would blot out parts of words, and defends nothing."""
+_SECRET_HEADER_WORDS = ("auth", "token", "key", "secret", "cookie", "password")
 DEFAULT_CONFIG_DIR = "configs"
 DEFAULT_ARCHIVE = "sqlite:///judge.sqlite"
 
@@ -129,6 +132,12 @@ class SourceSettings:
     lookback: float = 300.0
     compress: bool = False
     partial: str = "mark"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be said of this source: passwords (also as they stand in the address), tokens and secret headers."""
+        headers = (value for name, value in self.headers.items() if any(word in name.lower() for word in _SECRET_HEADER_WORDS))
+        return secret_forms(self.password, self.bearer_token, urlsplit(self.url).password, *headers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,3 +277,22 @@ def misspelt(environ: Mapping[str, str]) -> list[str]:
             if close:
                 found.append(f"{name} is not read; did you mean {close[0]}?")
     return found
+
+
+def secret_forms(*given: str | None) -> tuple[str, ...]:
+    """Secrets as they may stand in a text, each once, the longest first; what of an address is quoted also unquoted."""
+    found = {form for one in given if one for form in (one, unquote(one))}
+    return tuple(sorted((secret for secret in found if len(secret) >= _SHORTEST_SECRET), key=lambda secret: (-len(secret), secret)))
+
+
+def blot(text: str, secrets: Iterable[str]) -> str:
+    """Blot out these secrets.
+
+    Examples
+    --------
+    >>> blot("you sent Bearer s3cret-token", secret_forms("s3cret-token", None))
+    'you sent Bearer ***'
+    """
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text

@@ -17,14 +17,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+
+from judge.settings import blot, secret_forms
 
 if TYPE_CHECKING:
     from judge.settings import Settings
-
-SHORTEST_SECRET = 4
-"""A shorter one would blot out parts of words, and defends nothing."""
-SECRET_HEADER_WORDS = ("auth", "token", "key", "secret", "cookie", "password")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +85,7 @@ class TextForm(logging.Formatter):
             if value not in head:
                 head = f"{head} {name.removesuffix('_id')}={value}"
         text = f"{head}\n{rest}" if rest else head
-        return _blotted("\n    ".join(_seen(text).split("\n")), self._secrets)
+        return blot("\n    ".join(_seen(text).split("\n")), self._secrets)
 
 
 class JsonForm(logging.Formatter):
@@ -111,7 +109,7 @@ class JsonForm(logging.Formatter):
         # A field never takes the place of one of these.
         found |= {name: value for name, value in getattr(record, "fields", {}).items() if name not in found}
         if self._secrets:
-            found = {key: _blotted(value, self._secrets) if isinstance(value, str) else value for key, value in found.items()}
+            found = {key: blot(value, self._secrets) if isinstance(value, str) else value for key, value in found.items()}
         try:
             text = json.dumps(found, allow_nan=False, ensure_ascii=False, default=str)
         except ValueError:
@@ -141,20 +139,10 @@ def _plain(value: Any) -> Any:
     return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _blotted(text: str, secrets: Sequence[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text
-
-
 def secrets_of(settings: Settings) -> tuple[str, ...]:
-    """Name what must not stand in any line: passwords, tokens and secret headers of the settings, the longest first."""
-    found = {urlsplit(settings.archive_url).password} if "@" in settings.archive_url else set()
-    for source in settings.sources.values():
-        found |= {source.password, source.bearer_token, urlsplit(source.url).password}
-        found |= {value for name, value in source.headers.items() if any(word in name.lower() for word in SECRET_HEADER_WORDS)}
-    written = {secret for one in found if one for secret in (one, unquote(one))}
-    return tuple(sorted((secret for secret in written if len(secret) >= SHORTEST_SECRET), key=lambda secret: (-len(secret), secret)))
+    """Name what must not stand in any line: the secrets of the sources, and the archive's password."""
+    archive = urlsplit(settings.archive_url).password if "@" in settings.archive_url else None
+    return secret_forms(archive, *(secret for source in settings.sources.values() for secret in source.secrets))
 
 
 def set_up(form: str, *, secrets: Sequence[str] = ()) -> None:

@@ -30,9 +30,9 @@ from urllib3 import HTTPHeaderDict
 from judge.core.model import Classification, Floats, Problem, Series
 from judge.errors import QueryRejected, SourceError, SourceUnreachable
 from judge.observing import observer
+from judge.settings import blot
 from judge.sources import Answer, Query
 from judge.sources.breaker import Breaker
-from judge.sources.outcomes import outcome
 from judge.sources.results import check_labels, drop_nan, join, label_text, read_series, shorten
 from judge.sources.session import EXCHANGE, BoundedSession, Exchange, Trust
 from judge.sources.staleness import drop_carried, selects_instant
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 MAX_STEPS = 11_000
 # Seconds after the deadline in which a thread may still say why it has no answer.
 _GRACE = 0.1
-_SECRET_HEADER_WORDS = ("auth", "token", "key", "secret", "cookie", "password")
-_SHORTEST_SECRET = 4
 
 _LOG = logging.getLogger(__name__)
 
@@ -93,9 +91,7 @@ class PrometheusSource:
         self._settings = settings
         self._url, username, password = split_credentials(settings.url)
         self._auth = (settings.username, settings.password) if settings.username else (username, password)
-        headers = [value for name, value in settings.headers.items() if any(word in name.lower() for word in _SECRET_HEADER_WORDS)]
-        secrets = [self._auth[1], settings.bearer_token, *headers]
-        self._secrets = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+        self._secrets = settings.secrets
         self._lock = threading.Lock()
         self._breaker = Breaker()
         self._pid = 0
@@ -164,7 +160,7 @@ class PrometheusSource:
 
     def _tell(self, parts: Sequence[_Part], *, refused: int) -> None:
         """Tell who looks on what became of the queries; `refused` ones were not sent."""
-        told = Counter(outcome(_error(part), late=part.exchange.remaining <= 0) for part in parts)
+        told = Counter(_outcome(part) for part in parts)
         if refused:
             told["refused"] += refused
         observer().under_way(self._settings.name, -len(parts))
@@ -328,9 +324,7 @@ class PrometheusSource:
 
     def _clean(self, words: str) -> str:
         """A server or proxy may say our own credentials back to us."""
-        for secret in self._secrets:
-            words = words.replace(secret, "***")
-        return words
+        return blot(words, self._secrets)
 
 
 def split_credentials(url: str) -> tuple[str, str, str]:
@@ -352,6 +346,18 @@ def _error(part: _Part) -> BaseException | None:
     if part.future.cancelled() or not part.future.done():
         return part.exchange.too_late()
     return part.future.exception()
+
+
+def _outcome(part: _Part) -> str:
+    """What became of a part, in one of `judge.observing.OUTCOMES`."""
+    error = _error(part)
+    if error is None:
+        return "answered"
+    if isinstance(error, QueryRejected):
+        return "refused"
+    if part.exchange.remaining <= 0:
+        return "late"
+    return error.outcome if isinstance(error, SourceUnreachable) else "broken"
 
 
 def _tell_dropped(dropped: Sequence[Floats]) -> list[str]:

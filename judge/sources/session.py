@@ -95,8 +95,8 @@ class Exchange:
         """The error that says how far the answer had come."""
         within = f"within {self.seconds:.3g} s"
         if self.received:
-            return SourceUnreachable(f"began to answer, but was not done {within} ({self.received:,} bytes had come)")
-        return SourceUnreachable(f"did not answer {within}")
+            return SourceUnreachable(f"began to answer, but was not done {within} ({self.received:,} bytes had come)", outcome="late")
+        return SourceUnreachable(f"did not answer {within}", outcome="late")
 
     def watch(self, sock: socket.socket | None) -> None:
         """From now on the answer comes through this socket."""
@@ -340,14 +340,16 @@ def _explain(failure: _Unanswered, exchange: Exchange) -> SourceUnreachable:
     if exchange.remaining <= 0:
         return exchange.too_late()
     if isinstance(error, (SSLError, ssl.SSLError)):
-        return SourceUnreachable(f"has a TLS problem: {_root(error)}")
+        return SourceUnreachable(f"has a TLS problem: {_root(error)}", outcome="tls")
     if isinstance(error, ConnectTimeoutError) and not isinstance(error, NewConnectionError):
-        return SourceUnreachable(f"did not accept a connection within {exchange.connect_timeout:.3g} s")
+        return SourceUnreachable(f"did not accept a connection within {exchange.connect_timeout:.3g} s", outcome="late")
     if isinstance(error, (TimeoutError, UrllibTimeoutError)) and not isinstance(error, NewConnectionError):
-        return SourceUnreachable(f"was silent for {exchange.read_timeout:.3g} s ({exchange.received:,} bytes had come)")
+        return SourceUnreachable(f"was silent for {exchange.read_timeout:.3g} s ({exchange.received:,} bytes had come)", outcome="late")
     if failure.begun:
         return SourceUnreachable(f"broke the answer off after {exchange.received:,} bytes")
-    return SourceUnreachable(f"cannot be reached: {_root(error)}")
+    # A connection that was there and broke is another trouble than one that was never made.
+    made = isinstance(error, HTTPError) and not isinstance(error, NewConnectionError)
+    return SourceUnreachable(f"cannot be reached: {_root(error)}", outcome="broken" if made else "unreachable")
 
 
 def _root(error: BaseException) -> str:
