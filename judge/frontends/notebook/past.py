@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +19,7 @@ from judge.frontends.notebook.frames import Record, frame_of
 from judge.frontends.opening import opened
 from judge.replay import Change, Replay
 from judge.replay import rejudge as judge_again
+from judge.working import Workers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,11 +182,8 @@ def _again(record: Record, change: Change) -> Replay:
 
 def in_processes(work: Callable[[Item], Found], items: Sequence[Item], *, jobs: int, what: str) -> Iterator[Found]:
     """Do the work for every item, in order, and tell how far it is."""
-    if jobs == 1:
-        yield from _told((work(item) for item in items), len(items), what)
-        return
-    with ProcessPoolExecutor(jobs) as pool:
-        yield from _told(pool.map(work, items, chunksize=max(len(items) // (8 * jobs), 1)), len(items), what)
+    with Workers(jobs) as workers:
+        yield from _told(workers.each(work, items), len(items), what)
 
 
 def _told(items: Iterable[Item], count: int, what: str) -> Iterator[Item]:
