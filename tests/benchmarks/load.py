@@ -18,6 +18,8 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,32 +111,10 @@ class Caller:
             self.tally.ids.append(document["id"])
 
 
-def under_load(url: str, known: Rollout, end: float, *, first: int, callers: int, seconds: float) -> tuple[Caller, float, list[float]]:
-    """Let so many callers ask; what they got, the verdicts a second, and how long health took meanwhile."""
-    caller = Caller(url, known, end, first=first)
-    until = time.monotonic() + seconds
-    threads = [threading.Thread(target=caller.run, args=(until,)) for _ in range(callers)]
-    began = time.monotonic()
-    for thread in threads:
-        thread.start()
-    health = []
-    while time.monotonic() < until:
-        at = time.monotonic()
-        with urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer:
-            assert answer.status == 200
-        health.append(time.monotonic() - at)
-        time.sleep(0.2)
-    for thread in threads:
-        thread.join()
-    return caller, len(caller.tally.seconds) / (time.monotonic() - began), health
-
-
-def arriving(url: str, known: Rollout, end: float, *, first: int, rate: float, seconds: float) -> tuple[Caller, float, list[float]]:
-    """Ask so many questions a second whatever becomes of them, as many services do that know nothing of each other."""
-    caller = Caller(url, known, end, first=first)
-    threads = []
-    began = time.monotonic()
-    health: list[float] = []
+@contextmanager
+def health(url: str) -> Iterator[list[float]]:
+    """Ask whether the service is ready, five times a second; the seconds that each answer took."""
+    took: list[float] = []
     stop = threading.Event()
 
     def watch() -> None:
@@ -142,20 +122,42 @@ def arriving(url: str, known: Rollout, end: float, *, first: int, rate: float, s
             at = time.monotonic()
             with urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer:
                 assert answer.status == 200
-            health.append(time.monotonic() - at)
+            took.append(time.monotonic() - at)
 
     watching = threading.Thread(target=watch)
     watching.start()
-    for number in range(round(rate * seconds)):
-        time.sleep(max(0.0, began + number / rate - time.monotonic()))
-        threads.append(threading.Thread(target=caller.ask, args=(number,)))
-        threads[-1].start()
-    for thread in threads:
-        thread.join()
-    spent = time.monotonic() - began
-    stop.set()
-    watching.join()
-    return caller, len(caller.tally.seconds) / spent, health
+    try:
+        yield took
+    finally:
+        stop.set()
+        watching.join()
+
+
+def under_load(caller: Caller, *, callers: int, seconds: float) -> tuple[float, list[float]]:
+    """Let so many callers ask, each as soon as it is answered; the verdicts a second, and how long health took meanwhile."""
+    until = time.monotonic() + seconds
+    threads = [threading.Thread(target=caller.run, args=(until,)) for _ in range(callers)]
+    began = time.monotonic()
+    with health(caller.url) as took:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return len(caller.tally.seconds) / (time.monotonic() - began), took
+
+
+def arriving(caller: Caller, *, rate: float, seconds: float) -> tuple[float, list[float]]:
+    """Ask so many questions a second whatever becomes of them, as many services do that know nothing of each other."""
+    threads = []
+    began = time.monotonic()
+    with health(caller.url) as took:
+        for number in range(round(rate * seconds)):
+            time.sleep(max(0.0, began + number / rate - time.monotonic()))
+            threads.append(threading.Thread(target=caller.ask, args=(number,)))
+            threads[-1].start()
+        for thread in threads:
+            thread.join()
+    return len(caller.tally.seconds) / (time.monotonic() - began), took
 
 
 def kept(url: str, ids: list[str]) -> list[str]:
@@ -195,9 +197,10 @@ def measure(*, seconds: float, growth: int) -> dict[str, Any]:
         ):
             servers = [each for each in psutil.Process().children(recursive=True) if "judge" in " ".join(each.cmdline())]
             Caller(url, known, end).ask(PHASE - 1)
-            steady, rate, health = under_load(url, known, end, first=PHASE, callers=CALLERS, seconds=seconds)
-            surplus, surplus_rate, surplus_health = arriving(url, known, end, first=2 * PHASE, rate=3 * rate, seconds=seconds)
-            crowd, crowd_rate, crowd_health = under_load(url, known, end, first=3 * PHASE, callers=3 * PLACES, seconds=seconds)
+            steady, surplus, crowd = (Caller(url, known, end, first=part * PHASE) for part in (1, 2, 3))
+            rate, steady_health = under_load(steady, callers=CALLERS, seconds=seconds)
+            surplus_rate, surplus_health = arriving(surplus, rate=3 * rate, seconds=seconds)
+            crowd_rate, crowd_health = under_load(crowd, callers=3 * PLACES, seconds=seconds)
             lost = kept(url, [*steady.tally.ids[-50:], *surplus.tally.ids[-50:], *crowd.tally.ids[-50:]])
             before = memory(servers)
             if growth:
@@ -223,7 +226,7 @@ def measure(*, seconds: float, growth: int) -> dict[str, Any]:
         "rate": rate,
         "p50": statistics.median(steady.tally.seconds),
         "p99": p99(steady.tally.seconds),
-        "health": p99(health),
+        "health": p99(steady_health),
         "surplus_asked": 3 * rate,
         "surplus_rate": surplus_rate,
         "surplus_p99": p99(surplus.tally.seconds),

@@ -19,6 +19,25 @@ from tests.servers import wait_until
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
+class Load:
+    """Callers who ask one replica, each time something new, until it is over."""
+
+    def __init__(self, judges, url, *, first):
+        self.judges, self.url, self.first = judges, url, first
+        self.heard, self.broken, self.over = [], [], threading.Event()
+
+    def run(self, place):
+        """Be the caller in this place."""
+        number = 0
+        while not self.over.is_set():
+            number += 1
+            try:
+                self.heard.append(post(self.url, question_of(self.judges, self.first + 200 * place + number)))
+            except OSError as error:
+                self.broken.append(str(error))
+                time.sleep(0.05)
+
+
 @pytest.fixture(scope="module")
 def judges(tmp_path_factory):
     with cluster(tmp_path_factory.mktemp("replicas"), replicas=3, workers=1, configs=CONFIGS) as found:
@@ -72,25 +91,15 @@ def test_a_replica_that_is_told_to_end_answers_what_it_accepted_and_leaves_no_ex
     judges.do(AUDIT)
     config = judges.send("/canaryConfig", CONFIG)["canaryConfigId"]
     accepted: dict[str, float] = {}
-    heard, broken, over = [], [], threading.Event()
-
-    def load(place):
-        number = 0
-        while not over.is_set():
-            number += 1
-            try:
-                heard.append(post(leaver.url, question_of(judges, 1000 + 200 * place + number)))
-            except OSError as error:
-                broken.append(str(error))
-                time.sleep(0.05)
+    load = Load(judges, leaver.url, first=1000)
 
     def executions(_):
         accepted[judges.send(f"/canary/{config}?application=leaving", question(judges))["canaryExecutionId"]] = time.time()
 
     began = time.time()
     with ThreadPoolExecutor(8) as pool:
-        loads = [pool.submit(load, place) for place in range(4)]
-        wait_until(lambda: len(heard) > 8, "there is load", seconds=30)
+        callers = [pool.submit(load.run, place) for place in range(4)]
+        wait_until(lambda: len(load.heard) > 8, "there is load", seconds=30)
         posts = [pool.submit(executions, number) for number in range(40)]
         time.sleep(0.5)
         told = time.monotonic()
@@ -99,8 +108,8 @@ def test_a_replica_that_is_told_to_end_answers_what_it_accepted_and_leaves_no_ex
         seconds = time.monotonic() - told
         for each in posts:
             each.result()
-        over.set()
-        for each in loads:
+        load.over.set()
+        for each in callers:
             each.result()
     # Sooner than a claim runs out: nothing had to be taken over from a dead one.
     wait_until(lambda: not unfinished(judges), "every execution is over", seconds=12)
@@ -108,42 +117,33 @@ def test_a_replica_that_is_told_to_end_answers_what_it_accepted_and_leaves_no_ex
     kept = {row[0] for row in judges.query("SELECT id FROM judge_verdicts")}
     leaver.start()
 
-    print(f"ended after {seconds:.1f} s, {len(heard)} answers, broken: {sorted(set(broken))}")
+    print(f"ended after {seconds:.1f} s, {len(load.heard)} answers, broken: {sorted(set(load.broken))}")
     assert status == 0
     assert seconds < 30
     assert found.lost == []
     assert set(found.results) == {1}
-    assert {answer["id"] for answer in heard} <= kept
+    assert {answer["id"] for answer in load.heard} <= kept
     # What was not accepted was refused at the door: nothing was heard and then dropped.
-    assert [each for each in broken if "refused" not in each and "503" not in each] == []
+    assert [each for each in load.broken if "refused" not in each and "503" not in each] == []
 
 
 def test_a_reload_under_load_loses_nothing(judges):
     wait_until(lambda: all(each.is_ready for each in judges.replicas), "all replicas are back", seconds=60)
     judge = judges.replicas[1]
-    heard, broken, over = [], [], threading.Event()
-
-    def load(place):
-        number = 0
-        while not over.is_set():
-            number += 1
-            try:
-                heard.append(post(judge.url, question_of(judges, 2000 + 200 * place + number)))
-            except OSError as error:
-                broken.append(str(error))
+    load = Load(judges, judge.url, first=2000)
 
     with ThreadPoolExecutor(4) as pool:
-        loads = [pool.submit(load, place) for place in range(4)]
+        callers = [pool.submit(load.run, place) for place in range(4)]
         for _ in range(2):
             time.sleep(1.5)
             judge.send(signal.SIGHUP)
         time.sleep(3)
-        over.set()
-        for each in loads:
+        load.over.set()
+        for each in callers:
             each.result()
     kept = {row[0] for row in judges.query("SELECT id FROM judge_verdicts")}
 
-    print(f"{len(heard)} answers, broken: {sorted(set(broken))}")
-    assert broken == []
-    assert {answer["verdict"] for answer in heard} == {"fail"}
-    assert {answer["id"] for answer in heard} <= kept
+    print(f"{len(load.heard)} answers, broken: {sorted(set(load.broken))}")
+    assert load.broken == []
+    assert {answer["verdict"] for answer in load.heard} == {"fail"}
+    assert {answer["id"] for answer in load.heard} <= kept
