@@ -177,13 +177,21 @@ def test_the_command_knows_every_right():
 
 
 def test_a_made_token_fits_its_entry(gate_with):
-    made = CliRunner().invoke(token_command, ["shop team", "--may", "ask", "--config", "shop", "--namespace", "s"])
+    given = ["--may", "ask", "--config", "shop", "--namespace", "s", "--scope", "pod-name", "--questions-at-once", "3"]
+    made = CliRunner().invoke(token_command, ["shop team", *given])
     token = made.stderr.removeprefix("the token, shown only now: ").strip()
 
     found = caller(gate_with(f"tokens:\n{made.stdout}"), f"Bearer {token}")
 
     assert token not in made.stdout
-    assert found == Caller(name="shop team", may=frozenset({"ask"}), configs=("shop",), namespaces=frozenset({"s"}))
+    assert found == Caller(
+        name="shop team",
+        may=frozenset({"ask"}),
+        configs=("shop",),
+        namespaces=frozenset({"s"}),
+        scopes=frozenset({"pod-name"}),
+        questions_at_once=3,
+    )
 
 
 def test_every_example_of_the_page_can_be_read(tmp_path):

@@ -28,10 +28,9 @@ from judge.frontends.kayenta import kayenta_doors
 from judge.frontends.logs import fields
 from judge.frontends.openapi import openapi
 from judge.frontends.pages import pages, trouble, wants_page
+from judge.frontends.places import RETRY_AFTER, Places
 from judge.frontends.query import query_values, read_listing
-from judge.frontends.shares import Shares
-from judge.frontends.slots import Slots
-from judge.frontends.vitals import ArchiveCheck, Vitals, seen
+from judge.frontends.vitals import ArchiveCheck, Vitals
 from judge.observing import observer
 from judge.service import Kept, Service
 from judge.wire.answer import answer
@@ -57,9 +56,10 @@ def create_app(service: Service, *, clock: Callable[[], float] = time.time) -> F
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     vitals = app.extensions["judge-vitals"] = Vitals(deadline=service.settings.deadline)
+    places = Places(service.settings, vitals)
     follow(app, new_id=lambda: new_id(clock()))
     stand_before(app, service, clock)
-    _add_questions(app, service, clock, vitals)
+    _add_questions(app, service, clock, places)
     _add_verdicts(app, service, clock)
     _add_health(app, service, vitals)
     app.register_blueprint(pages(service, clock))
@@ -67,7 +67,9 @@ def create_app(service: Service, *, clock: Callable[[], float] = time.time) -> F
     app.extensions["judge-service"] = service
     executions = service.executions(clock=clock, new_id=lambda: new_id(clock()))
     if executions is not None:
-        app.register_blueprint(kayenta_doors(executions, configs=service.kayenta_configs, clock=clock, new_id=lambda: new_id(clock())))
+        app.register_blueprint(
+            kayenta_doors(executions, places, configs=service.kayenta_configs, clock=clock, new_id=lambda: new_id(clock()))
+        )
         app.extensions["judge-executions"] = executions
     return app
 
@@ -77,18 +79,13 @@ def send(document: Any, status: int = 200) -> Response:
     return Response(dumps(document), status=status, mimetype="application/json")
 
 
-def _add_questions(app: Flask, service: Service, clock: Callable[[], float], vitals: Vitals) -> None:
-    settings = service.settings
-    slots = Slots(working=settings.questions_at_once, waiting=settings.questions_waiting, patience=settings.deadline / 2)
-    shares = Shares(working=settings.questions_at_once, waiting=settings.questions_waiting, patience=settings.deadline / 4)
-
+def _add_questions(app: Flask, service: Service, clock: Callable[[], float], places: Places) -> None:
     def judged(raw: Any, now: float) -> tuple[Request, Kept]:
         began = time.monotonic()
         try:
-            with seen(vitals, shares.place(caller()), slots.place()):
+            with places.hold():
                 return service.ask(raw, id=request_id(), now=now, caller=caller(), waited=time.monotonic() - began)
         except Busy as busy:
-            signals.BUSY.inc()
             declined = service.decline(raw, f"not judged: the judge is {busy}", id=request_id(), now=now, caller=caller())
             if declined is None:
                 raise
@@ -114,10 +111,10 @@ def _add_questions(app: Flask, service: Service, clock: Callable[[], float], vit
 
 def _tell(asked: Request, record: Mapping[str, Any], document: Mapping[str, Any], seconds: float) -> None:
     """Count a verdict, write its line of the log, and note it on the request's span."""
-    look, is_new = document["window"]["look"], document["id"] == request_id() and bool(record["question"])
+    look, repeated = document["window"]["look"], document["id"] != request_id()
     signals.of(signals.VERDICTS, asked.config, document["verdict"]).inc()
     signals.SECONDS.observe(seconds)
-    if is_new:
+    if record["question"] and not repeated:
         signals.of(signals.LOOKS, asked.config).observe(look)
         for classification, count in Counter(result["classification"] for result in record["verdict"]["results"]).items():
             signals.of(signals.METRICS, asked.config, classification).inc(count)
@@ -132,7 +129,7 @@ def _tell(asked: Request, record: Mapping[str, Any], document: Mapping[str, Any]
         "caller": caller().name,
         "look": look,
         "source": record["settings"].get("source", {}).get("name", ""),
-        "repeated": document["id"] != request_id(),
+        "repeated": repeated,
     }
     tell_trace(**{name: value for name, value in told.items() if value is not None and name != "seconds"})
     text = "verdict %(id)s %(verdict)s config=%(config)s baseline=%(baseline)s canary=%(canary)s score=%(score)s seconds=%(seconds).3f"
@@ -222,7 +219,7 @@ def _add_errors(app: Flask, service: Service) -> None:
     def judge_error(error: JudgeError) -> Response:
         found = say(fault_fields(error), status_of(error))
         if isinstance(error, Busy):
-            found.headers["Retry-After"] = "2"
+            found.headers["Retry-After"] = RETRY_AFTER
         return found
 
     @app.errorhandler(HTTPException)

@@ -15,9 +15,10 @@ from flask import Blueprint, Response, request
 
 from judge.archive.kayenta import KayentaStore
 from judge.core.kayenta.judge import judge_kayenta, to_json
-from judge.errors import Fault, JudgeError, RequestError, VerdictNotFound
+from judge.errors import Busy, Fault, JudgeError, RequestError, VerdictNotFound
 from judge.executions import Executions
 from judge.frontends.gate import caller
+from judge.frontends.places import RETRY_AFTER, Places
 from judge.sources import Query
 from judge.wire.kayenta_plan import plan_series
 from judge.wire.kayenta_status import canary_status, series_status
@@ -34,7 +35,12 @@ _PAGE = 500
 
 
 def kayenta_doors(
-    executions: Executions, *, configs: Callable[[], Mapping[str, Mapping[str, Any]]], clock: Callable[[], float], new_id: Callable[[], str]
+    executions: Executions,
+    places: Places,
+    *,
+    configs: Callable[[], Mapping[str, Mapping[str, Any]]],
+    clock: Callable[[], float],
+    new_id: Callable[[], str],
 ) -> Blueprint:
     """Build the routes.
 
@@ -42,6 +48,8 @@ def kayenta_doors(
     ----------
     executions : Executions
         What accepts and keeps.
+    places : Places
+        Where what is judged or asked while the caller waits is judged.
     configs : callable
         Kayenta configs that lie in the config folder, by name.
     clock, new_id : callable
@@ -57,14 +65,10 @@ def kayenta_doors(
 
     @doors.errorhandler(JudgeError)
     def judge_error(error: JudgeError) -> Response:
-        return _send({"message": str(error), "error": error.__class__.__name__}, error.status)
-
-    @doors.post("/judge")
-    def remote_judge() -> Response:
-        body = _body()
-        config, pairs = _part(body, "canaryConfig", Mapping), _part(body, "metricSetPairList", list)
-        thresholds = body.get("scoreThresholds", {})
-        return _send(to_json(judge_kayenta(config, thresholds, pairs)))
+        found = _send({"message": str(error), "error": error.__class__.__name__}, error.status)
+        if isinstance(error, Busy):
+            found.headers["Retry-After"] = RETRY_AFTER
+        return found
 
     def find(config_id: str) -> dict[str, Any]:
         _check_id(config_id)
@@ -77,7 +81,8 @@ def kayenta_doors(
     _add_configs(doors, store, find, configs, clock, new_id)
     _add_canaries(doors, executions, find)
     _add_series(doors, executions, find, clock)
-    _add_lists(doors, executions, find, clock, new_id)
+    _add_lists(doors, executions.store, clock, new_id)
+    _add_judging(doors, executions, places, find, clock)
     return doors
 
 
@@ -188,11 +193,7 @@ def _add_series(doors: Blueprint, executions: Executions, find: Callable[[str], 
         return _send(series_status(found.id, found.status, found.document))
 
 
-def _add_lists(
-    doors: Blueprint, executions: Executions, find: Callable[[str], dict[str, Any]], clock: Callable[[], float], new_id: Callable[[], str]
-) -> None:
-    store = executions.store
-
+def _add_lists(doors: Blueprint, store: KayentaStore, clock: Callable[[], float], new_id: Callable[[], str]) -> None:
     @doors.get("/metricSetPairList/<list_id>")
     def get_pairs(list_id: str) -> Response:
         found = store.pairs(list_id)
@@ -213,15 +214,6 @@ def _add_lists(
     def judges() -> Response:
         return _send([{"name": JUDGE_NAME, "visible": True}])
 
-    @doors.post("/judges/judge")
-    def judge_kept() -> Response:
-        pairs = store.pairs(request.args.get("metricSetPairListId", ""))
-        if pairs is None:
-            raise VerdictNotFound(f"Could not find metric set pair list '{request.args.get('metricSetPairListId', '')}'.")
-        config = find(request.args.get("canaryConfigId", ""))
-        thresholds = {"pass": _number("passThreshold"), "marginal": _number("marginalThreshold")}
-        return _send(to_json(judge_kayenta(config, thresholds, pairs)))
-
     @doors.get("/credentials")
     def credentials() -> Response:
         kinds = {"prometheus": ["METRICS_STORE"], "judge": ["CONFIGURATION_STORE", "OBJECT_STORE"]}
@@ -232,13 +224,38 @@ def _add_lists(
             ]
         )
 
+
+def _add_judging(
+    doors: Blueprint, executions: Executions, places: Places, find: Callable[[str], dict[str, Any]], clock: Callable[[], float]
+) -> None:
+    @doors.post("/judge")
+    def remote_judge() -> Response:
+        # All of it has come before a place is taken: a slow sender holds none.
+        request.get_data()
+        with places.hold():
+            body = _body()
+            config, pairs = _part(body, "canaryConfig", Mapping), _part(body, "metricSetPairList", list)
+            thresholds = body.get("scoreThresholds", {})
+            return _send(to_json(judge_kayenta(config, thresholds, pairs)))
+
+    @doors.post("/judges/judge")
+    def judge_kept() -> Response:
+        with places.hold():
+            pairs = executions.store.pairs(request.args.get("metricSetPairListId", ""))
+            if pairs is None:
+                raise VerdictNotFound(f"Could not find metric set pair list '{request.args.get('metricSetPairListId', '')}'.")
+            config = find(request.args.get("canaryConfigId", ""))
+            thresholds = {"pass": _number("passThreshold"), "marginal": _number("marginalThreshold")}
+            return _send(to_json(judge_kayenta(config, thresholds, pairs)))
+
     @doors.get("/metadata/metricsService")
     def metrics() -> Response:
         wanted = re.escape(request.args.get("filter", "")).replace("\\", "\\\\").replace('"', '\\"')
         now = clock()
         text = f'count by (__name__) ({{__name__=~"(?i).*{wanted}.+|.+{wanted}.*"}})'
         query = Query(metric="", part="value", side="canary", scope="", against="", text=text, start=now, end=now, step=60, instant=True)
-        [answer] = executions.ask([query])
+        with places.hold():
+            [answer] = executions.ask([query])
         return _send([{"name": series.labels.get("__name__", "")} for series in answer.series])
 
 

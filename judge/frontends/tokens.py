@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 RIGHTS = ("ask", "read", "label", "kayenta")
@@ -13,7 +15,16 @@ RIGHTS = ("ask", "read", "label", "kayenta")
 @click.option("--may", multiple=True, type=click.Choice(RIGHTS), help="A right; may be repeated.  [default: ask, read]")
 @click.option("--config", "configs", multiple=True, metavar="PATTERN", help="A config, or a pattern; may be repeated.  [default: all]")
 @click.option("--namespace", "namespaces", multiple=True, help="A namespace; may be repeated.  [default: any]")
-def token_command(name: str, may: tuple[str, ...], configs: tuple[str, ...], namespaces: tuple[str, ...]) -> None:
+@click.option("--scope", "scopes", multiple=True, help="One of a config's scopes; may be repeated.  [default: any]")
+@click.option("--questions-at-once", type=click.IntRange(1, 64), help="Judged or waiting, in each process.  [default: a fair share]")
+def token_command(
+    name: str,
+    may: tuple[str, ...],
+    configs: tuple[str, ...],
+    namespaces: tuple[str, ...],
+    scopes: tuple[str, ...],
+    questions_at_once: int | None,
+) -> None:
     """Make a token for NAME.
 
     The token itself goes to standard error and is kept nowhere; the entry for the tokens file, which holds
@@ -25,11 +36,10 @@ def token_command(name: str, may: tuple[str, ...], configs: tuple[str, ...], nam
     from judge.access import digest_of
 
     token = f"judge_{secrets.token_urlsafe(32)}"
-    entry = {"name": name, "sha256": digest_of(token), "may": list(may) if may else ["ask", "read"]}
-    if configs:
-        entry["configs"] = list(configs)
-    if namespaces:
-        entry["namespaces"] = list(namespaces)
+    entry: dict[str, Any] = {"name": name, "sha256": digest_of(token), "may": list(may) if may else ["ask", "read"]}
+    entry |= {key: list(given) for key, given in (("configs", configs), ("namespaces", namespaces), ("scopes", scopes)) if given}
+    if questions_at_once is not None:
+        entry["questions_at_once"] = questions_at_once
     click.echo(f"the token, shown only now: {token}", err=True)
     # A JSON object is YAML too, and needs no escaping of ours.
     click.echo(f"- {json.dumps(entry, ensure_ascii=False)}")

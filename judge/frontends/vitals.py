@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from judge.errors import ArchiveError
+from judge.errors import ArchiveError, Busy
 from judge.frontends import signals
 from judge.observing import observer
 
@@ -112,6 +112,9 @@ def seen(vitals: Vitals, *places: AbstractContextManager[None]) -> Iterator[None
             with observer().stage("wait"):
                 for place in places:
                     held.enter_context(place)
+        except Busy:
+            signals.BUSY.inc()
+            raise
         finally:
             signals.WAITING.dec()
         held.enter_context(vitals.question())

@@ -259,3 +259,30 @@ def test_over_its_own_cap_a_caller_is_told_at_once_as_the_config_wishes(door, qu
         assert "ann has 1 questions here already, its share" in document["reason"]
     else:
         assert over.headers["Retry-After"] == "2"
+
+
+@pytest.mark.parametrize("door", [pytest.param(("error", ", questions_at_once: 1, may: [ask, kayenta]"), id="one at once")], indirect=True)
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("post", "/judge", 400), ("post", "/judges/judge", 404), ("get", "/metadata/metricsService", 200)]
+)
+def test_what_kayentas_api_judges_or_asks_at_once_takes_a_place_of_its_caller_too(door, questions, method, path, status):
+    app, go_on = door
+
+    def ask():
+        return getattr(app.test_client(), method)(path, headers={"Authorization": f"Bearer {token('ann')}"})
+
+    first = []
+    thread = threading.Thread(target=lambda: first.append(post(app, "ann", questions["healthy"])))
+    thread.start()
+    time.sleep(0.1)
+    over = ask()
+    go_on.set()
+    thread.join()
+    after = ask()
+
+    assert first[0].status_code == 200
+    assert (over.status_code, over.headers["Retry-After"]) == (429, "2")
+    assert "ann has 1 questions here already, its share" in strict(over.text)["message"]
+    # The place is given back: now it is the question itself that is looked at.
+    assert after.status_code == status
+    assert "Retry-After" not in after.headers
