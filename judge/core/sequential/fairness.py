@@ -66,6 +66,15 @@ def of_the_traffic(traffic: Traffic | None) -> list[str]:
     return [f"the {few} answered {words.percent(part)} of the {many}'s requests: the two sides are hardly under the same load"]
 
 
+def of_the_swings(swinging: Sequence[str], sizes: tuple[float, float] | None) -> list[str]:
+    """Say where metrics were failed for how they swing, and nobody knows whether the canary only has fewer requests."""
+    if not swinging or sizes is not None:
+        return []
+    who = f"{swinging[0]} and {len(swinging) - 1} more" if len(swinging) > 1 else swinging[0]
+    unknown = f"{who} failed by how it swings, and how many requests each side had is not known"
+    return [f"{unknown}: a healthy canary with far fewer swings more widely too; with a traffic query in the config that is allowed for"]
+
+
 def of_the_samples(evidence: Evidence, metric: MetricConfig, scaled: Scaled | None) -> tuple[str, ...]:
     """Say what makes the comparison of one metric doubtful."""
     if scaled is None:

@@ -19,11 +19,11 @@ from judge.core.model import MetricResult, Outcome, SeriesPair, Traffic, Verdict
 from judge.core.presence import complete, missing_side, source_trouble
 from judge.core.scoring import decide, too_little_traffic, weigh
 from judge.core.sequential import explanation, fairness
-from judge.core.sequential.assessment import assess
+from judge.core.sequential.assessment import Ground, assess
 from judge.core.sequential.budget import look_of, share_out
 from judge.core.sequential.evidence import Evidence, gather
 from judge.core.sequential.joint import Joint, together
-from judge.core.sequential.settings import SequentialSettings, for_traffic, settings_of
+from judge.core.sequential.settings import SequentialSettings, for_traffic, requests_of, settings_of
 from judge.core.sequential.waiting import wait
 
 NAME = "sequential"
@@ -108,13 +108,15 @@ def judge_sequential(
         marginal=config.score.marginal,
         settings=settings,
     )
-    results, waits, parts = [], [], []
+    results, waits, parts, swinging = [], [], [], []
     for case in cases:
         if case.result is not None or case.evidence is None:
             results.append(case.result if case.result is not None else case.blank)
             continue
         found = assess(case.evidence, case.metric, look, budgets.of(case.metric), settings)
         parts.append((case.evidence, case.metric, found.scaled))
+        if found.ground in {Ground.TAIL, Ground.SPREAD} and found.classification.regressed:
+            swinging.append(case.metric.name)
         if not settings.explain:
             results.append(replace(case.blank, classification=found.classification, reason=found.ground.value, suspect=found.suspect))
             continue
@@ -126,6 +128,7 @@ def judge_sequential(
             explanation.explained(case.blank, case.metric, case.evidence, found, look=look, waiting=waiting, notes=notes, settings=settings)
         )
     unfair = [*fairness.of_the_plan(config, window, look), *fairness.of_the_labels(ordered), *fairness.of_the_traffic(traffic)]
+    unfair += fairness.of_the_swings(swinging, requests_of(traffic, pairs))
     verdict = decide(results, config, traffic=traffic, source_trouble=source_trouble(pairs), warnings=(*warnings, *unfair))
     if settings.joint and not too_little_traffic(config, traffic) and not source_trouble(pairs):
         level = look.level(budgets.joint, settings.spending_power)

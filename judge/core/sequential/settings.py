@@ -98,12 +98,25 @@ def for_traffic(settings: SequentialSettings, traffic: Traffic | None, pairs: Se
     >>> for_traffic(DEFAULTS, Traffic(baseline=1000.0, canary=9000.0)).wider, for_traffic(DEFAULTS, None).wider
     (1.0, 1.0)
     """
-    sides = (None, None) if traffic is None else (traffic.baseline, traffic.canary)
-    baseline, canary = sides if sides[0] and sides[1] else _totals(pairs)
-    if not baseline or not canary:
+    sizes = requests_of(traffic, pairs)
+    if sizes is None:
         return settings
+    baseline, canary = sizes
     ratio = baseline / canary
     return replace(settings, wider=math.sqrt(ratio)) if math.isfinite(ratio) and ratio > 1 else settings
+
+
+def requests_of(traffic: Traffic | None, pairs: Sequence[SeriesPair] = ()) -> tuple[float, float] | None:
+    """Requests of baseline and canary, where they are known: by the traffic, else by a ratio of counts.
+
+    Examples
+    --------
+    >>> requests_of(Traffic(baseline=9000.0, canary=1000.0)), requests_of(None)
+    ((9000.0, 1000.0), None)
+    """
+    sides = (None, None) if traffic is None else (traffic.baseline, traffic.canary)
+    baseline, canary = sides if sides[0] and sides[1] else _totals(pairs)
+    return (baseline, canary) if baseline and canary else None
 
 
 def _totals(pairs: Sequence[SeriesPair]) -> tuple[float, float]:

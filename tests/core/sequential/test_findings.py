@@ -402,6 +402,16 @@ def test_a_canary_with_fewer_requests_may_swing_more_widely(told_by):
 
     assert (unknown.results[0].classification, unknown.results[0].decision.test) == (C.HIGH, "spread")
     assert known.results[0].classification is C.PASS
+    [doubt] = [warning for warning in unknown.warnings if "how it swings" in warning]
+    assert doubt.startswith("latency failed by how it swings, and how many requests each side had is not known")
+    assert "how it swings" not in " ".join(known.warnings)
+
+
+def test_a_level_that_is_worse_is_in_no_doubt_for_want_of_requests():
+    found = judged(pair(noise(60), 1.2 * noise(60, seed=4)))
+
+    assert found.results[0].classification is C.HIGH
+    assert found.warnings == ()
 
 
 def test_what_is_accepted_of_a_canary_with_few_requests_is_said():
