@@ -2,113 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 import socket
-import ssl
 import subprocess
 import sys
 import textwrap
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import pytest
 
 from judge.core.model import Classification
-from judge.sources import Query
-from tests.servers import Asked, free_port, loopback, require
-from tests.sources.conftest import END, ask
-
-DEADLINE = 0.5
-SLACK = 0.2
-
-
-def good(asked: Asked) -> None:
-    asked.say_result("matrix", [{"metric": {"pod": "a"}, "values": [[END - 30, "1"], [END - 15, "2"], [END, "3"]]}])
-
-
-def only(source, query: Query | None = None, *, deadline: float = 5.0):
-    (answer,) = source.fetch([ask() if query is None else query], deadline=deadline)
-    return answer
-
-
-def timed(source, *, deadline: float = DEADLINE):
-    """One answer, which must have come in time."""
-    began = time.monotonic()
-    answer = only(source, deadline=deadline)
-    assert time.monotonic() - began < deadline + SLACK
-    return answer
-
-
-def assert_nodata(answer, words: str) -> None:
-    assert answer.series == ()
-    assert answer.problem.classification is Classification.NODATA
-    assert words in answer.problem.message
-
-
-def take_request(connection) -> None:
-    """Read one request to its end: a socket closed over unread bytes takes the answer with it."""
-    with connection.makefile("rb") as stream:
-        length = 0
-        while line := stream.readline().strip():
-            name, _, value = line.partition(b":")
-            if name.lower() == b"content-length":
-                length = int(value)
-        stream.read(length)
-
-
-@contextmanager
-def accepting(behave):
-    """A raw TCP server on loopback; `behave(connection)` runs in a thread for each connection, after the request came."""
-    connections = []
-
-    def serve(listener):
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            connections.append(connection)
-            threading.Thread(target=attend, args=(connection,), daemon=True).start()
-
-    def attend(connection):
-        try:
-            take_request(connection)
-            behave(connection)
-        except OSError:
-            pass
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=serve, args=(listener,), daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            for connection in connections:
-                connection.close()
-
-
-def drip(what: bytes):
-    def behave(connection):
-        for byte in what:
-            connection.sendall(bytes([byte]))
-            time.sleep(0.05)
-
-    return behave
-
-
-def stall(what: bytes):
-    def behave(connection):
-        connection.sendall(what)
-        time.sleep(30)
-
-    return behave
-
-
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+from tests.servers import free_port, loopback
+from tests.sources.sockets import CHUNKED, HEAD, accepting, assert_nodata, drip, good, only, stall, take_request, timed
 
 
 @pytest.mark.parametrize(
@@ -244,6 +152,16 @@ def test_a_heavy_query_is_not_run_again(open_source):
     assert len(server.asked) == 1
 
 
+def test_a_query_that_found_the_queue_full_is_asked_again(open_source):
+    """Mimir says so in the query API's own JSON; nothing was run."""
+    full = {"status": "error", "errorType": "too_many_requests", "error": "too many outstanding requests"}
+    with loopback(lambda asked: good(asked) if len(server.asked) == 3 else asked.say_json(full, status=429)) as server:
+        answer = only(open_source(server.url))
+
+    assert answer.problem is None
+    assert len(server.asked) == 3
+
+
 def test_the_third_try_may_succeed(open_source):
     with loopback(lambda asked: good(asked) if len(server.asked) == 3 else asked.say(502, "")) as server:
         answer = only(open_source(server.url))
@@ -303,207 +221,6 @@ def test_gzip_and_chunks_are_read(open_source):
         assert only(open_source(server.url)).problem is None
 
 
-def test_the_query_travels_in_the_body(open_source):
-    with loopback(good) as server:
-        only(open_source(server.url), ask("sum(x) + " * 900 + "1"))
-
-    (asked,) = server.asked
-    assert (asked.command, asked.path) == ("POST", "/api/v1/query_range")
-    assert asked.form["query"].startswith("sum(x) + sum(x)")
-    assert {name: asked.form[name] for name in ("start", "end", "step")} == {"start": "1700000070", "end": "1700000100", "step": "15"}
-    assert 4000 < int(asked.form["timeout"].removesuffix("ms")) <= 5000
-
-
-def test_fractions_of_a_second_are_not_rounded_away(open_source):
-    with loopback(lambda asked: asked.say_result("matrix", [])) as server:
-        only(open_source(server.url), ask(start=1.25, end=2.5, step=0.25))
-
-    assert [server.asked[0].form[name] for name in ("start", "end", "step")] == ["1.25", "2.5", "0.25"]
-
-
-def test_one_connection_serves_many_questions(open_source):
-    with loopback(good) as server:
-        source = open_source(server.url, concurrency=1)
-        for number in range(5):
-            assert only(source, ask(f"m{number}")).problem is None
-
-    assert len({asked.client_address for asked in server.asked}) == 1
-
-
-def basic(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
-@pytest.mark.parametrize(
-    ("userinfo", "settings", "expected"),
-    [
-        pytest.param("", {}, None, id="nothing"),
-        pytest.param("me:p%40ss@", {}, basic("me", "p@ss"), id="from the address"),
-        pytest.param("", {"username": "jürgen", "password": "päss"}, basic("jürgen", "päss"), id="from the settings"),
-        pytest.param("me:old@", {"username": "me", "password": "new"}, basic("me", "new"), id="the settings win"),
-        pytest.param("", {"bearer_token": "t0ken"}, "Bearer t0ken", id="bearer token"),
-        pytest.param("", {"headers": {"Authorization": "Custom x"}}, "Custom x", id="header"),
-    ],
-)
-def test_credentials_are_sent_and_never_others(open_source, tmp_path, monkeypatch, userinfo, settings, expected):
-    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login netrc password netrc\n")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-    with loopback(good) as server:
-        answer = only(open_source(server.url.replace("//", f"//{userinfo}"), **settings))
-
-    assert answer.problem is None
-    assert server.asked[0].headers["Authorization"] == expected
-
-
-def test_proxies_of_the_environment_are_not_used(open_source, monkeypatch):
-    with loopback(good) as server, loopback(good) as proxy:
-        for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
-            monkeypatch.setenv(name, proxy.url)
-        assert only(open_source(server.url)).problem is None
-
-    assert proxy.asked == []
-
-
-def test_headers_are_sent(open_source):
-    with loopback(good) as server:
-        only(open_source(server.url, headers={"X-Scope-OrgID": "team"}))
-
-    assert server.asked[0].headers["X-Scope-OrgID"] == "team"
-    assert server.asked[0].headers["User-Agent"] == "canary-judge"
-
-
-@pytest.mark.parametrize(
-    ("settings", "asked"), [({}, "identity"), ({"compress": True}, "gzip"), ({"headers": {"accept-encoding": "br"}}, "br")]
-)
-def test_packed_answers_are_asked_for_where_the_settings_say_so(open_source, settings, asked):
-    with loopback(good) as server:
-        assert only(open_source(server.url, **settings)).problem is None
-
-    assert server.asked[0].headers.get_all("Accept-Encoding") == [asked]
-
-
-def test_head_and_body_of_a_question_leave_together(open_source):
-    """Two packets would wake the server twice."""
-    pieces = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def attend():
-            connection, _ = listener.accept()
-            with connection:
-                pieces.append(connection.recv(65_536))
-                connection.sendall(EMPTY)
-
-        thread = threading.Thread(target=attend)
-        thread.start()
-        assert only(open_source(f"http://127.0.0.1:{listener.getsockname()[1]}")).problem is None
-        thread.join()
-
-    head, _, body = pieces[0].partition(b"\r\n\r\n")
-    assert head.startswith(b"POST /api/v1/query_range HTTP/1.1\r\n")
-    assert b"query=up" in body
-
-
-def test_credentials_are_never_said(open_source):
-    """Neither by us, nor where a server says them back."""
-
-    def gossip(asked):
-        words = f"you sent {asked.headers['Authorization']} and {asked.headers['X-Api-Key']}"
-        asked.say_json({"status": "error", "errorType": "bad_data", "error": words}, status=400)
-
-    with loopback(gossip) as server:
-        url = server.url.replace("//", "//me:hunter2@")
-        source = open_source(url, bearer_token="s3cret-token", headers={"X-Api-Key": "k3y-of-mine"})
-        message = only(source).problem.message
-        said = f"{message} {source.describe()} {source!r}"
-
-    assert "refused the query: you sent Bearer *** and ***" in message
-    for secret in ("hunter2", "s3cret-token", "k3y-of-mine"):
-        assert secret not in said
-    assert source.describe() == {"type": "prometheus", "url": server.url}
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """A self-signed certificate for 127.0.0.1."""
-    openssl = require("openssl", "openssl")
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    command = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test"
-    extensions = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "keyUsage=digitalSignature,keyCertSign"]
-    subprocess.run(
-        [openssl, *command.split(), *extensions, "-keyout", path, "-out", path.with_suffix(".crt")], check=True, capture_output=True
-    )
-    path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
-    return path
-
-
-@contextmanager
-def over_tls(certificate, behave):
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
-
-    def wrapped(connection):
-        with context.wrap_socket(connection, server_side=True) as tls:
-            take_request(tls)
-            behave(tls)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                threading.Thread(target=quietly, args=(connection,), daemon=True).start()
-
-        def quietly(connection):
-            try:
-                wrapped(connection)
-            except OSError:
-                connection.close()
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
-        listener.shutdown(socket.SHUT_RDWR)
-
-
-EMPTY = b'HTTP/1.1 200 OK\r\nContent-Length: 63\r\n\r\n{"status":"success","data":{"resultType":"matrix","result":[]}}'
-
-
-def test_an_unknown_certificate_is_refused(open_source, certificate):
-    with over_tls(certificate, lambda tls: tls.sendall(EMPTY)) as url:
-        assert_nodata(only(open_source(url)), "has a TLS problem: ")
-
-
-def test_a_certificate_of_our_own_authority_is_accepted(open_source, certificate):
-    with over_tls(certificate, lambda tls: tls.sendall(EMPTY)) as url:
-        assert only(open_source(url, ca_file=str(certificate.with_suffix(".crt")))).problem is None
-
-
-def test_a_missing_authority_file_says_so(open_source, certificate):
-    with over_tls(certificate, lambda tls: tls.sendall(EMPTY)) as url:
-        assert_nodata(only(open_source(url, ca_file="/no/such/file")), "/no/such/file")
-
-
-@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
-def test_an_unknown_certificate_may_be_accepted_by_the_settings(open_source, certificate):
-    with over_tls(certificate, lambda tls: tls.sendall(EMPTY)) as url:
-        assert only(open_source(url, insecure=True)).problem is None
-
-
-def test_a_slow_server_is_left_at_the_deadline_over_tls_too(open_source, certificate):
-    behaviours = iter([drip(HEAD), lambda tls: tls.sendall(EMPTY)])
-
-    def first_slow(tls):
-        next(behaviours)(tls)
-
-    with over_tls(certificate, first_slow) as url:
-        source = open_source(url, ca_file=str(certificate.with_suffix(".crt")), concurrency=1, read_timeout=20)
-        assert_nodata(timed(source), "did not answer within 0.5 s")
-        assert only(source, deadline=2).problem is None
-
-
 def test_workers_forked_after_the_first_question_have_connections_of_their_own():
     """Gunicorn loads the service and then forks; threads and sockets do not survive that."""
     program = """
@@ -511,7 +228,7 @@ def test_workers_forked_after_the_first_question_have_connections_of_their_own()
         from judge.settings import SourceSettings
         from judge.sources.prometheus import PrometheusSource
         from tests.servers import loopback
-        from tests.sources.test_session import good, only
+        from tests.sources.sockets import good, only
 
         with loopback(good) as server:
             source = PrometheusSource(SourceSettings(url=server.url))
