@@ -42,7 +42,10 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Analysis:
-    """A verdict with everything that led to it; `warnings` are those that the judge was given."""
+    """A verdict with everything that led to it; `warnings` are those that the judge was given.
+
+    `partial` tells that a part of the source did not answer.
+    """
 
     request: Request
     config: CanaryConfig
@@ -54,10 +57,13 @@ class Analysis:
     source: Mapping[str, Any] | None = None
     source_trouble: str = ""
     warnings: tuple[str, ...] = ()
+    partial: bool = False
 
     @property
     def conclusive(self) -> bool:
         """The same question need not be judged again: nothing was missing or broken."""
+        if self.partial:
+            return False
         if self.verdict.outcome in {Outcome.PASS, Outcome.MARGINAL, Outcome.FAIL}:
             return True
         missing = self.verdict.count(Classification.NODATA, Classification.ERROR)
@@ -250,6 +256,7 @@ def _judge(
         conditions=conditions,
         source=source.describe(),
         warnings=tuple(warnings),
+        partial=_partial(answers),
     )
 
 
@@ -264,6 +271,11 @@ def _warnings(request: Request, window: Window, answers: Mapping[tuple[str, str,
         if not metric:
             found += [f"{part}, {side}: {text}" for text in answer.warnings]
     return list(dict.fromkeys(found))
+
+
+def _partial(answers: Mapping[tuple[str, str, str], Answer]) -> bool:
+    """Whether a part of the source did not answer."""
+    return any(answer.partial for answer in answers.values())
 
 
 def _traffic(config: CanaryConfig, answers: Mapping[tuple[str, str, str], Answer]) -> Traffic | None:
@@ -308,11 +320,23 @@ def _nothing_yet(
         worst = next((answer for answer in failed if _problem(answer).classification is Classification.ERROR), failed[0])
         reason = f"{worst.query.metric}: {_problem(worst).message}"
     refused = len(failed) == len(answers) and any(_problem(answer).classification is Classification.ERROR for answer in failed)
-    verdict = uncompared(config, reason)
+    partial = _partial(answers)
+    said = dict.fromkeys(text for answer in answers.values() for text in answer.warnings)
+    warnings = (*_warnings(request, window, answers), *said) if partial else ()
+    verdict = replace(uncompared(config, reason), warnings=warnings)
     if refused:
         verdict = replace(verdict, outcome=Outcome.ERROR)
     trouble = reason if failed and not refused else ""
-    return Analysis(request=request, config=config, window=window, verdict=verdict, source=source.describe(), source_trouble=trouble)
+    return Analysis(
+        request=request,
+        config=config,
+        window=window,
+        verdict=verdict,
+        source=source.describe(),
+        source_trouble=trouble,
+        warnings=warnings,
+        partial=partial,
+    )
 
 
 def _problem(answer: Answer) -> Problem:

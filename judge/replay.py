@@ -112,7 +112,12 @@ def _judge(record: Mapping[str, Any], given: Given) -> Verdict:
     if not was_compared(record):
         # There were no samples, so no setting of the judge had a part in it.
         before = record["verdict"]
-        return replace(uncompared(given.config, before["reason"]), outcome=Outcome(before["verdict"]), score=before["score"])
+        return replace(
+            uncompared(given.config, before["reason"]),
+            outcome=Outcome(before["verdict"]),
+            score=before["score"],
+            warnings=tuple(before["warnings"]),
+        )
 
     def judged(warnings: Sequence[str]) -> Verdict:
         return judge_canary(

@@ -289,6 +289,6 @@ def write_record(
             pairs=analysis.pairs,
             traffic=analysis.traffic,
             conditions=analysis.conditions,
-            source=analysis.source,
+            source=analysis.source if not analysis.partial else {**(analysis.source or {}), "partial": True},
         ),
     }

@@ -47,9 +47,11 @@ class SourceDocument(Document):
         Literal["prometheus", "dumps"],
         Field(description="`dumps` answers from saved canaries, for rehearsals: by hashes and names of metrics, not by PromQL."),
     ] = "prometheus"
-    url: Annotated[str, Field(description="Prometheus, or what speaks its query API (VictoriaMetrics is tested). A path is kept.")] = ""
+    url: Annotated[
+        str, Field(description="Prometheus, or what speaks its query API (VictoriaMetrics, Thanos and Mimir are tested). A path is kept.")
+    ] = ""
     path: Annotated[str, Field(description="For `dumps`: a file or a folder, relative to `server.yaml`.")] = ""
-    headers: Annotated[Mapping[str, str], Field(description="Sent with every query: tenants of Mimir or Cortex.")] = {}
+    headers: Annotated[Mapping[str, str], Field(description="Sent with every query: tenants of Mimir or Thanos.")] = {}
     username: Annotated[str, Field(description="Basic authentication.")] = ""
     password_env: Annotated[str, Field(description="The environment variable that holds its password.")] = ""
     bearer_token_env: Annotated[str, Field(description="The environment variable that holds a bearer token.")] = ""

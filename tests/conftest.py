@@ -12,7 +12,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-KEPT = "JUDGE_REQUIRE_SERVERS"
+KEPT = ("JUDGE_REQUIRE_SERVERS", "JUDGE_STORES")
 WITH_GO = ("argo", "stories")
 """Folders whose tests need programs built by Go."""
 WHOLE = 1000
@@ -25,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # A busy machine is slow, not wrong; and an example that fails once must fail again when someone looks.
     hypothesis.settings.register_profile("judge", deadline=None, derandomize=True, print_blob=True)
     hypothesis.settings.load_profile("judge")
-    for name in [name for name in os.environ if name.startswith("JUDGE_") and name != KEPT]:
+    for name in [name for name in os.environ if name.startswith("JUDGE_") and name not in KEPT]:
         del os.environ[name]
 
 

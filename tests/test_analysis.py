@@ -10,7 +10,9 @@ import pytest
 from judge.analysis import question, run
 from judge.core.model import Classification, Outcome, Problem, Series
 from judge.errors import SourceUnreachable
+from judge.service import write_record
 from judge.sources import Answer
+from judge.wire.answer import answer
 from judge.wire.config import parse_config
 from judge.wire.documents import parse
 from judge.wire.request import parse_request
@@ -88,6 +90,31 @@ def test_a_partial_answer_is_told_with_the_verdict():
 
     assert found.verdict.outcome is Outcome.PASS
     assert found.verdict.warnings == ("the source answered 2 of 9 queries in part only: what is missing may be what matters",)
+    told = answer(write_record(found, id="1", asked_at=NOW))
+    assert (told["verdict"], told["reason"]) == ("pass", f"{found.verdict.reason} (a part of the source did not answer)")
+
+
+def test_what_was_judged_on_a_partial_answer_is_judged_again():
+    source = Memory()
+    whole = source.answer
+    assert ask(source).conclusive
+
+    source.answer = lambda query: replace(whole(query), partial=query.side == "baseline")
+
+    assert not ask(source).conclusive
+
+
+def test_a_canary_that_is_not_to_be_seen_may_be_in_the_part_that_is_missing():
+    source = Memory(canary_since=NOW)
+    whole = source.answer
+    source.answer = lambda query: replace(whole(query), partial=True, warnings=("west is away",))
+
+    found = ask(source)
+
+    assert found.verdict.outcome is Outcome.INCONCLUSIVE
+    assert found.verdict.reason == "the canary has no samples yet"
+    assert found.verdict.warnings[0].startswith("the source answered 3 of 3 queries in part only")
+    assert found.verdict.warnings[1:] == ("west is away",)
 
 
 def test_a_canary_older_than_the_window_is_judged_over_the_newest_part():

@@ -158,13 +158,14 @@ def test_a_verdict_from_nothing_stands():
 
     record = recorded("good")
     verdict = {**record["verdict"], "verdict": "inconclusive", "score": 75.0, "reason": "the canary has no samples yet"}
-    verdict |= {"results": [], "groups": [], "warnings": []}
+    verdict |= {"results": [], "groups": [], "warnings": ["the source answered 3 of 3 queries in part only"]}
     empty = uncompared(CONFIG, "the canary has no samples yet")
     assert empty.results[0].reason == "not compared"
 
     found = rejudge({**record, "samples": [], "verdict": verdict}, Change(values=(("alpha", 0.01),)))
 
     assert found.is_same_verdict
+    assert found.now["warnings"] == verdict["warnings"]
 
 
 def test_an_older_record_that_mixes_its_warnings_is_identical_too():

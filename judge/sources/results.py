@@ -30,6 +30,8 @@ _MAX_WARNINGS = 20
 _ABOUT_THE_QUERY = "PromQL "
 # Thanos, Mimir and VictoriaMetrics report a time-out as a failed execution: only the words tell.
 _TIMED_OUT = re.compile(r"deadline ?exceeded|timeout exceeded|exceeds? the timeout|query timed out|context canceled", re.IGNORECASE)
+# With partial answers turned off, Thanos reports a store that is away as a failed execution too; ResourceExhausted is a limit.
+_PART_AWAY = re.compile(r"rpc error: code = (?:Canceled|DataLoss|DeadlineExceeded|Internal|Unavailable|Unknown)\b|No StoreAPIs available")
 _SOURCE_AT_FAULT = frozenset({"timeout", "canceled", "internal", "unavailable", "not_found"})
 
 
@@ -97,9 +99,12 @@ def shorten(text: str, limit: int = _MAX_WORDS) -> str:
 
 
 def _refusal(status: int, document: Mapping[str, Any]) -> QueryRejected | SourceUnreachable:
-    kind, words = str(document.get("errorType", "")), shorten(str(document.get("error", "no reason given")))
-    if kind == "timeout" or (kind != "bad_data" and _TIMED_OUT.search(words)):
+    kind, told = str(document.get("errorType", "")), str(document.get("error", "no reason given"))
+    words = shorten(told)
+    if kind == "timeout" or (kind != "bad_data" and _TIMED_OUT.search(told)):
         return SourceUnreachable(f"gave the query up: {words}")
+    if kind == "execution" and _PART_AWAY.search(told):
+        return SourceUnreachable(f"gives no answer while a part of it is away: {words}")
     if kind in _SOURCE_AT_FAULT or status >= 500:
         return SourceUnreachable(f"failed on the query ({kind or status}): {words}")
     if status in {401, 403}:
@@ -114,16 +119,17 @@ def _no_answer(status: int, body: bytes) -> QueryRejected | SourceUnreachable:
     if status == HTTPStatus.OK:
         return SourceUnreachable(_strange(body))
     what = f"{status} {_phrase(status)}".strip()
+    text = _text(body)
+    said = "" if not text or text.startswith("<") else f": {shorten(text, 120)}"
     if status in {401, 403}:
-        return SourceUnreachable(f"does not let us in ({what}): check username, password, bearer_token and headers in its settings")
+        return SourceUnreachable(f"does not let us in ({what}{said}): check username, password, bearer_token and headers in its settings")
     if 300 <= status < 400:
         return SourceUnreachable(f"redirects elsewhere ({what}), which is not followed: its settings need the final address")
     if status in {404, 405}:
         return SourceUnreachable(f"has no query API at this address ({what}): check the address and its path")
     if status in {413, 414}:
         return QueryRejected(f"refused the query as too long ({what})")
-    text = _text(body)
-    return SourceUnreachable(f"answered {what}" + ("" if not text or text.startswith("<") else f": {shorten(text, 120)}"))
+    return SourceUnreachable(f"answered {what}{said}")
 
 
 def _strange(body: bytes) -> str:

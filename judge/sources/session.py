@@ -20,6 +20,7 @@ import threading
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
 
@@ -284,7 +285,7 @@ class BoundedSession(requests.Session):
                 if not (failure.may_pass and exchange.has_time_for(pause)):
                     raise _explain(failure, exchange) from failure.error
             else:
-                if status not in _PASSING or is_api_error(answer) or not exchange.has_time_for(pause):
+                if status not in _PASSING or _was_tried(status, answer) or not exchange.has_time_for(pause):
                     return self._reply(status, answer, exchange)
             time.sleep(pause or 0)
         raise AssertionError("unreachable: after the last pause nothing is asked again")  # pragma: no cover
@@ -318,6 +319,11 @@ class BoundedSession(requests.Session):
             raise exchange.too_late()
         exchange.envelope = open_envelope(status, body)
         return Reply(exchange.envelope.document)
+
+
+def _was_tried(status: int, answer: bytes) -> bool:
+    """Whether the server itself took the query up and failed; a 429 in its own words (Mimir's full queue) says that it did not."""
+    return status != HTTPStatus.TOO_MANY_REQUESTS and is_api_error(answer)
 
 
 class _Unanswered(Exception):

@@ -10,6 +10,7 @@ from judge.wire.request import format_time
 MAX_BYTES = 1024
 _LONGEST_REASON = 420
 _UNKEPT = " (this verdict was not kept)"
+_PARTIAL = " (a part of the source did not answer)"
 
 
 def answer(
@@ -31,7 +32,7 @@ def answer(
         False for what was declined and never meant to be kept: there is no report either.
     """
     verdict, window = record["verdict"], record["window"]
-    note = _UNKEPT if unkept else ""
+    note = (_PARTIAL if (record.get("source") or {}).get("partial") else "") + (_UNKEPT if unkept else "")
     kinds = [result["classification"] for result in verdict["results"]]
     short = {
         "verdict": verdict["verdict"],

@@ -44,6 +44,29 @@ def series(t: list[float], v: list[float], **labels: str) -> Series:
         pytest.param(
             422, error("execution", "context deadline exceeded"), SourceUnreachable, "gave the query up", id="timed out in Thanos"
         ),
+        pytest.param(
+            422,
+            error(
+                "execution", f"expanding series: proxy Series(): rpc error: code = Aborted desc = {'x' * 300}: rpc error: code = Unknown"
+            ),
+            SourceUnreachable,
+            "gives no answer while a part of it is away: expanding series",
+            id="Thanos without partial answers",
+        ),
+        pytest.param(
+            422,
+            error("execution", "expanding series: proxy Series(): No StoreAPIs available"),
+            SourceUnreachable,
+            "away",
+            id="no store at all",
+        ),
+        pytest.param(
+            422,
+            error("execution", "rpc error: code = Aborted desc = rpc error: code = ResourceExhausted desc = exceeded series limit"),
+            QueryRejected,
+            "exceeded series limit",
+            id="a limit of a store",
+        ),
         pytest.param(422, error("422", "timeout exceeded during query execution"), SourceUnreachable, "gave", id="in VictoriaMetrics"),
         pytest.param(500, error("internal", "disk"), SourceUnreachable, r"failed on the query \(internal\): disk", id="broken inside"),
         pytest.param(503, error("unavailable", "starting"), SourceUnreachable, "unavailable.*starting", id="not ready"),
@@ -52,6 +75,7 @@ def series(t: list[float], v: list[float], **labels: str) -> Series:
             429, error("too_many", "slow down"), SourceUnreachable, r"limits how much is asked \(429\)", id="rate limit in the API"
         ),
         pytest.param(401, b"Unauthorized\n", SourceUnreachable, "does not let us in.*check username", id="wrong password"),
+        pytest.param(401, b"no org id\n", SourceUnreachable, r"\(401 Unauthorized: no org id\): check", id="no tenant, in Mimir's words"),
         pytest.param(403, b"<html>", SourceUnreachable, "403 Forbidden", id="forbidden"),
         pytest.param(302, b"", SourceUnreachable, r"redirects elsewhere \(302 Found\)", id="redirect"),
         pytest.param(404, b"404 page not found", SourceUnreachable, "no query API at this address", id="wrong path"),

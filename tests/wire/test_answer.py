@@ -59,6 +59,14 @@ def test_full_detail_has_the_results_and_the_whole_reason():
     assert found["decided_by"] == "1970-01-01T00:20:00Z"
 
 
+def test_a_part_of_the_source_that_did_not_answer_is_told_however_long_the_reason_is():
+    noted = record(reason="x" * 2000) | {"source": {"type": "prometheus", "url": "http://thanos", "partial": True}}
+
+    assert answer(noted)["reason"].endswith("x… (a part of the source did not answer)")
+    assert answer(noted, unkept="disk full")["reason"].endswith(" (a part of the source did not answer) (this verdict was not kept)")
+    assert len(dumps(answer(noted, unkept="disk full", public_url="https://" + "j" * 112))) < MAX_BYTES
+
+
 @given(st.text(max_size=3000), st.text("abcdefghij./:-", max_size=120))
 def test_an_answer_is_under_one_kibibyte_whatever_the_reason(reason, url):
     text = dumps(answer(record(reason=reason), public_url=url))

@@ -1,0 +1,14 @@
+"""What the judge makes of a real Mimir: `tests.stores.mimir_cells`, one test a cell."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stores.mimir_cells import CELLS
+
+
+@pytest.mark.integration
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+def test_the_judge_says_what_it_must(mimir_world, cell):
+    assert cell.run(mimir_world) == cell.expected
