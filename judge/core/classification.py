@@ -181,8 +181,8 @@ def _shown(found: Comparison, metric: MetricConfig) -> str:
     level = words.percent(found.level)
     if found.counts is not None:
         counts = found.counts
-        canary = f"{words.count(counts.canary_events)} of {words.count(counts.canary_total)} ({words.percent(found.canary_value)})"
-        baseline = f"{words.count(counts.baseline_events)} of {words.count(counts.baseline_total)} ({words.percent(found.baseline_value)})"
+        canary = f"{words.count(counts.canary_events)} of {words.count(counts.canary_total)} ({words.share(found.canary_value)})"
+        baseline = f"{words.count(counts.baseline_events)} of {words.count(counts.baseline_total)} ({words.share(found.baseline_value)})"
         interval = f"{words.points(found.shift_low, sign=True)} to {words.points(found.shift_high, sign=True)}"
         p = words.p_value(found.pvalue_directed)
         return f"{canary} on the canary, {baseline} on the baseline, {level} interval {interval}, {p}"

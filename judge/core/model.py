@@ -234,7 +234,8 @@ class Wait:
 class MetricResult:
     """One metric's classification, its numbers and one plain sentence.
 
-    `suspect` is an undecided metric that looks worse than what must not slip through.
+    `suspect` is an undecided metric that looks worse than what must not slip through, or one that is `unheard`: a side
+    does not report it, or stopped to, so that what it would show is not known.
     """
 
     name: str
@@ -254,6 +255,7 @@ class MetricResult:
     decision: Decision | None = None
     wait: Wait | None = None
     suspect: bool = False
+    unheard: bool = False
     queries: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 

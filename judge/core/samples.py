@@ -18,6 +18,9 @@ INFINITE_SHARE = 0.1
 _COUNT_ROUNDING = 1.05
 """Extrapolated counts may exceed their total by this much before the query is called wrong."""
 
+LARGEST = 1e305
+"""Larger values stand for infinity, as the largest number of a float does where a program has not measured anything yet."""
+
 _MIN_RUNS = 4
 _IDENTICAL_DISTINCT = 4
 
@@ -47,13 +50,13 @@ class Side:
         """Rows that are finite in every column."""
         mask: Mask = np.ones(len(self.t), dtype=np.bool_)
         for column in self.columns:
-            mask &= np.isfinite(column)
+            mask &= np.abs(column) <= LARGEST
         return mask
 
     @property
     def infinite(self) -> int:
         """Rows with an infinity in any column."""
-        return int(np.isinf(np.vstack(self.columns)).any(axis=0).sum())
+        return int((np.abs(np.vstack(self.columns)) > LARGEST).any(axis=0).sum())
 
     def keep(self, rows: Mask) -> Side:
         """Keep these rows."""

@@ -147,7 +147,7 @@ def _rule(
 
 
 def _doubt(results: tuple[MetricResult, ...], shares: _Shares, config: CanaryConfig) -> str:
-    """Say which undecided metric looks too bad for a pass, or nothing.
+    """Say which metric that is not decided, or not known, looks too bad for a pass, or nothing.
 
     Where the canary would not fail even if all of them had regressed, they may stay open.
     """
@@ -159,9 +159,10 @@ def _doubt(results: tuple[MetricResult, ...], shares: _Shares, config: CanaryCon
     if worst >= config.score.marginal:
         return ""
     first = max(suspects, key=_gravity)
+    known, if_so = ("not known", "is worse") if first.unheard else ("not decided and looks worse than what must not slip through", "is")
     return (
-        f"{first.title} is not decided and looks worse than what must not slip through "
-        f"(score {words.number(round(worst, 2))} < {words.number(config.score.marginal)} if it is): {first.reason}"
+        f"{first.title} is {known} "
+        f"(score {words.number(round(worst, 2))} < {words.number(config.score.marginal)} if it {if_so}): {first.reason}"
     )
 
 
@@ -204,6 +205,8 @@ def too_little_traffic(config: CanaryConfig, traffic: Traffic | None) -> str:
         return f"traffic is unknown: {'not asked' if traffic is None else traffic.problem}"
     for side, requests in (("canary", traffic.canary), ("baseline", traffic.baseline)):
         seen = 0.0 if requests is None else requests
+        if not math.isfinite(seen):
+            return f"traffic is unknown: the requests of the {side} are {seen:g}, which is no number of requests"
         if seen < config.traffic.min_requests:
             needed = words.count(config.traffic.min_requests)
             return f"too little traffic: the {side} answered {words.count(seen)} requests, {needed} are needed"

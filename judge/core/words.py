@@ -23,9 +23,11 @@ def count(value: float) -> str:
 
     Examples
     --------
-    >>> count(54680.2), count(3), count(302.66)
-    ('54,680', '3', '302.7')
+    >>> count(54680.2), count(3), count(302.66), count(8e20)
+    ('54,680', '3', '302.7', '8e+20')
     """
+    if value >= 1e15:
+        return number(value)
     return f"{value:,.0f}" if value >= 1000 else f"{value:,.1f}".removesuffix(".0")
 
 
@@ -56,6 +58,20 @@ def percent(fraction: float, *, sign: bool = False) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return f"{'+0' if text in {'+0', '-0'} and sign else '0' if text in {'+0', '-0'} else text}%"
+
+
+def share(fraction: float) -> str:
+    """Write a proportion as percent, with as many digits as its rarer outcome deserves.
+
+    Examples
+    --------
+    >>> share(0.0061), share(0.9954), share(0.41), share(1.0), share(0.99999)
+    ('0.61%', '99.54%', '41%', '100%', '99.999%')
+    """
+    rarer = 100 * (1 - fraction)
+    if not 0 < rarer < 9.95:
+        return percent(fraction)
+    return f"{100 * fraction:.{max(1 if rarer >= 0.95 else 2, -math.floor(math.log10(rarer)))}f}".rstrip("0").rstrip(".") + "%"
 
 
 def points(fraction: float, *, sign: bool = False) -> str:

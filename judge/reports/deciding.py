@@ -15,6 +15,7 @@ _TESTS = {
     "tail": "share of extreme values",
     "spread": "spread",
     "ranks": "ranks",
+    "partly": "plain means",
     "healed": "healed since",
     "lacking": "too few samples",
     "zero": "zero on both sides",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,6 +91,16 @@ def test_trouble_of_the_source_keeps_anything_from_passing():
         (Traffic(baseline=10, canary=990), Outcome.INCONCLUSIVE, "too little traffic: the baseline answered 10 requests, 100 are needed"),
         (Traffic(baseline=None, canary=None, problem="timed out"), Outcome.INCONCLUSIVE, "traffic is unknown: timed out"),
         (None, Outcome.INCONCLUSIVE, "traffic is unknown: not asked"),
+        (
+            Traffic(baseline=1000, canary=math.nan),
+            Outcome.INCONCLUSIVE,
+            "traffic is unknown: the requests of the canary are nan, which is no number of requests",
+        ),
+        (
+            Traffic(baseline=math.inf, canary=1000),
+            Outcome.INCONCLUSIVE,
+            "traffic is unknown: the requests of the baseline are inf, which is no number of requests",
+        ),
     ],
 )
 def test_too_little_traffic_never_fails(traffic, outcome, reason):

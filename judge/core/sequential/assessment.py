@@ -11,10 +11,10 @@ from judge.core.sequential.budget import Look, split
 from judge.core.sequential.counted import Ratio, compare_counts
 from judge.core.sequential.evidence import Evidence, Scaled, on_scale
 from judge.core.sequential.healing import healed_since
-from judge.core.sequential.location import late_shift, shift
+from judge.core.sequential.location import late_shift, noticed_on_average, on_average, shift
 from judge.core.sequential.settings import SequentialSettings
 from judge.core.sequential.shapes import Shapes, shapes
-from judge.core.sequential.sides import bad_sides, noticed, worst
+from judge.core.sequential.sides import bad_sides, beyond, noticed, worst
 from judge.core.statistics.dependence import Posterior
 from judge.core.statistics.ranks import RankTest, mann_whitney
 
@@ -39,6 +39,7 @@ class Ground(StrEnum):
     SPREAD = "spread"
     HEALED = "healed"
     RANKS = "ranks"
+    PARTLY = "partly"
     LACKING = "lacking"
     ZERO = "zero"
     BEYOND = "beyond the plan"
@@ -51,7 +52,8 @@ class Assessment:
 
     `levels` are the one-sided levels of the tests at this look, `p` is of the one that
     decided. `estimate` is the shift on the scale of `scaled`, `recent` that of the later
-    part that decided; for counts `ratio` and `recent_ratio` are in their place. `since` is the share of
+    part that decided; for counts `ratio` and `recent_ratio` are in their place. `average` is the difference of the plain means
+    where they say something else than most samples do. `since` is the share of
     the window after which a healed canary is well, or a late change begins. `suspect` is an undecided
     metric of which a change of `notice` is nearly sure, or whose shape is too odd to pass.
     """
@@ -69,6 +71,7 @@ class Assessment:
     ranks: RankTest | None = None
     lacking: str = ""
     since: float = 0.0
+    average: float = 0.0
     suspect: bool = False
 
 
@@ -128,24 +131,32 @@ class _Values:
         """Try every way to a regression, then every reason for doubt, then whether it is within what is accepted."""
         shifted = self._shifts()
         since = healed_since(self.evidence, self.scaled, self.metric, self.settings) if shifted else None
-        disagreed = None
+        disagreed = partly = None
         for begin, p, side in shifted if since is None else []:
             ranks, agrees = self._ranks(begin, side)
-            if agrees:
+            if not agrees:
+                disagreed = self._found(Classification.UNDECIDED, Ground.RANKS, p, ranks=ranks)
+            elif not beyond(average := on_average(self.evidence, self.scaled, first=begin), self.scaled.tolerance, side):
+                disagreed = replace(self._found(Classification.UNDECIDED, Ground.PARTLY, p, ranks=ranks), average=average)
+            else:
                 ground = Ground.RECENT if begin else Ground.WHOLE
                 return self._found(side, ground, p, ranks=ranks, since=begin)
-            disagreed = self._found(Classification.UNDECIDED, Ground.RANKS, p, ranks=ranks)
         shaped = self._shaped()
         if shaped is not None:
             return shaped
         if disagreed is not None:
             return disagreed
         if since is None and self._within():
-            return self._found(Classification.PASS, Ground.NONE, self.p)
+            far = noticed_on_average(self.evidence, self.scaled, bad_sides(self.metric))
+            if far is None:
+                return self._found(Classification.PASS, Ground.NONE, self.p)
+            partly = replace(self._found(Classification.UNDECIDED, Ground.PARTLY, self.p), average=far, suspect=True)
         if since is None:
             since = healed_since(self.evidence, self.scaled, self.metric, self.settings)
         if since is not None:
             return self._found(Classification.PASS, Ground.HEALED, self.p, since=since)
+        if partly is not None:
+            return partly
         if self.caution < 1:
             few = f"{self.whole.n} samples that resemble each other are worth {self.whole.effective:.1f} independent ones"
             return replace(self._found(Classification.UNDECIDED, Ground.LACKING, self.p), lacking=few)
@@ -183,11 +194,11 @@ class _Values:
         """Every part of the window over which the level is beyond tolerance: what is before it, p and side."""
         found = []
         p, side = worst(self.whole, self.scaled, self.metric)
-        if p <= self.levels["whole"] * self.caution * self._shortness(min(len(self.evidence.canary), len(self.evidence.baseline))):
+        if _shown(p, self.levels["whole"] * self.caution * self._shortness(min(len(self.evidence.canary), len(self.evidence.baseline)))):
             found.append((0.0, p, side))
         for since, late in self.late:
             p, side = worst(late, self.scaled, self.metric)
-            if p <= self.levels["recent"] * LATE[since] * self._shortness(len(self.evidence.canary)):
+            if _shown(p, self.levels["recent"] * LATE[since] * self._shortness(len(self.evidence.canary))):
                 found.append((since, p, side))
         return found
 
@@ -216,7 +227,7 @@ class _Values:
             (Ground.TAIL, self.shapes.tail.p, tail),
         )
         for ground, p, side in found:
-            if p <= self.levels.get(ground.value, 0.0):
+            if _shown(p, self.levels.get(ground.value, 0.0)):
                 return self._found(side, ground, p)
         for ground, p, _ in found:
             if ground.value in self.levels and p <= self.settings.suspicion:
@@ -231,6 +242,11 @@ class _Values:
             if any(noticed(late, self.scaled, side) > _DOUBT[since] for since, late in self.late):
                 return False
         return True
+
+
+def _shown(p: float, level: float) -> bool:
+    """Whether a test with this level rejects; one without a level (beyond the plan, switched off) never does, not even where p is 0."""
+    return p <= level and level > 0
 
 
 def _least_effective(found: Posterior, settings: SequentialSettings) -> float:
@@ -251,13 +267,13 @@ def _assess_counts(evidence: Evidence, metric: MetricConfig, levels: dict[str, f
     base = Assessment(levels=levels, ratio=ratio, recent_ratio=recent)
     p, side = _worst_ratio(ratio, metric)
     steady = recent is not None and ratio_within(recent, metric, settings) and _worst_ratio(recent, metric)[0] > _STEADY
-    if p <= levels["whole"] and not steady:
+    if _shown(p, levels["whole"]) and not steady:
         return replace(base, classification=side, ground=Ground.WHOLE, p=p)
     if recent is not None:
         p_recent, side = _worst_ratio(recent, metric)
-        if p_recent <= levels["recent"]:
+        if _shown(p_recent, levels["recent"]):
             return replace(base, classification=side, ground=Ground.RECENT, p=p_recent)
-    if p <= levels["whole"]:
+    if _shown(p, levels["whole"]):
         return replace(base, classification=Classification.PASS, ground=Ground.HEALED, p=p, since=1 - _RECENT)
     if ratio_within(ratio, metric, settings):
         return replace(base, classification=Classification.PASS, p=p)

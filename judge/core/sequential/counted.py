@@ -13,6 +13,9 @@ from judge.core.sequential.settings import SequentialSettings
 from judge.core.statistics.counts import newcombe, ratio_exceeds
 from judge.core.statistics.dependence import batch_length, batch_means, mean_of
 
+_NONE = 1e-9
+"""Fewer requests than this are none, whatever a query has divided them by."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratio:
@@ -59,7 +62,7 @@ def compare_counts(evidence: Evidence, metric: MetricConfig, settings: Sequentia
     e_b, n_b = evidence.baseline_events[other:], evidence.baseline_total[other:]
     # Where samples overlap every request is in `stride` of them.
     sums = tuple(float(column.sum()) / evidence.stride for column in (e_c, n_c, e_b, n_b))
-    if sums[1] <= 0 or sums[3] <= 0:
+    if min(sums[1], sums[3]) < _NONE:
         return None
     vif, batches = _inflation(evidence, settings, (e_c, n_c, e_b, n_b))
     counts = Counts(canary_events=sums[0], canary_total=sums[1], baseline_events=sums[2], baseline_total=sums[3], dispersion=vif)

@@ -22,6 +22,10 @@ from judge.core.samples import (
     thin,
     wrong_counts,
 )
+from judge.core.statistics.dependence import winsorise
+
+_FAR = 1e100
+"""Further than this many times the baseline's level a value is pulled in: its square must still be a number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -167,11 +171,14 @@ def on_scale(evidence: Evidence, metric: MetricConfig) -> Scaled:
             base=base,
             unit=base,
             tolerance=(math.log1p(accepted), -math.log1p(-accepted) if accepted < 1 else math.inf),
-            notice=(math.log1p(noticed), math.log1p(noticed)),
+            notice=(math.log1p(noticed), _noticed_fall(noticed, accepted)),
         )
-    base = float(y.mean())
-    largest = max(float(np.abs(x).max()), float(np.abs(y).max()))
+    # A single glitch of the baseline must not be its level: beside it every change would be small.
+    usual_x, usual_y = winsorise(x), winsorise(y)
+    base = float(usual_y.mean())
+    largest = max(float(np.abs(usual_x).max()), float(np.abs(usual_y).max()))
     unit = abs(base) if abs(base) > 1e-9 * largest else largest if largest > 0 else 1.0
+    x, y = (np.clip(side, -_FAR * unit, _FAR * unit) for side in (x, y))
     accepted, noticed = metric.tolerance.amount(base) / unit, metric.notice.amount(base) / unit
     return Scaled(
         baseline=y / unit,
@@ -182,6 +189,20 @@ def on_scale(evidence: Evidence, metric: MetricConfig) -> Scaled:
         tolerance=(accepted, accepted),
         notice=(noticed, noticed),
     )
+
+
+def fraction(value: float, scaled: Scaled) -> float:
+    """A value on the scale as a fraction of the baseline."""
+    if not scaled.logarithmic:
+        return value * scaled.unit / abs(scaled.base) if scaled.base else math.nan
+    return math.expm1(value) if value < 700 else math.inf
+
+
+def _noticed_fall(noticed: float, accepted: float) -> float:
+    """Where a fall is noticed on the logarithmic scale: as the rise that would undo it, yet never before what is tolerated."""
+    fall = math.log1p(noticed)
+    tolerated = -math.log1p(-accepted) if accepted < 1 else math.inf
+    return fall if fall >= tolerated else -math.log1p(-noticed) if noticed < 1 else math.inf
 
 
 def _relative(margin: Margin, base: float) -> float:

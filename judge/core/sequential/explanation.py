@@ -12,7 +12,7 @@ from judge.core.config import MetricConfig
 from judge.core.model import Comparison, Decision, MetricResult, Wait
 from judge.core.sequential.assessment import Assessment, Ground
 from judge.core.sequential.budget import Look
-from judge.core.sequential.evidence import Evidence, Scaled
+from judge.core.sequential.evidence import Evidence, Scaled, fraction
 from judge.core.sequential.joint import Joint
 from judge.core.sequential.sentences import Saying, sentence
 from judge.core.sequential.settings import SequentialSettings
@@ -130,13 +130,6 @@ def _effective(evidence: Evidence, scaled: Scaled, whole: Posterior) -> int:
         single = n * sum(float(winsorise(side).var()) / len(side) for side in (scaled.canary, scaled.baseline))
     mean = whole.deviation**2
     return n if single <= mean * 1e-6 or single >= n * mean else max(int(single / mean), 1)
-
-
-def fraction(value: float, scaled: Scaled) -> float:
-    """A value on the scale as a fraction of the baseline."""
-    if not scaled.logarithmic:
-        return value * scaled.unit / abs(scaled.base) if scaled.base else math.nan
-    return math.expm1(value) if value < 700 else math.inf
 
 
 def _level(evidence: Evidence, scaled: Scaled) -> float:

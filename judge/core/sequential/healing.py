@@ -5,7 +5,7 @@ from __future__ import annotations
 from judge.core.config import MetricConfig
 from judge.core.model import Classification
 from judge.core.sequential.evidence import Evidence, Scaled
-from judge.core.sequential.location import shift
+from judge.core.sequential.location import noticed_on_average, shift
 from judge.core.sequential.settings import SequentialSettings
 from judge.core.sequential.sides import bad_sides, noticed
 from judge.core.statistics.dependence import difference_of
@@ -36,6 +36,8 @@ def healed_since(evidence: Evidence, scaled: Scaled, metric: MetricConfig, setti
     for since in SINCE:
         late = shift(evidence, scaled, settings, first=since, fewest=_FEWEST).posterior
         if late is None or any(noticed(late, scaled, side) > settings.beta for side in bad_sides(metric)):
+            continue
+        if noticed_on_average(evidence, scaled, bad_sides(metric), first=since) is not None:
             continue
         if any(_was_worse(evidence, scaled, since, side, settings) for side in bad_sides(metric)):
             return since

@@ -16,7 +16,7 @@ from judge.core.classification import blank_result, classify
 from judge.core.config import CanaryConfig, MetricConfig
 from judge.core.methods import METHODS
 from judge.core.model import MetricResult, Outcome, SeriesPair, Traffic, Verdict, Wait, Window
-from judge.core.presence import complete, missing_side, source_trouble
+from judge.core.presence import complete, hold_back, missing_side, source_trouble
 from judge.core.scoring import decide, too_little_traffic, weigh
 from judge.core.sequential import explanation, fairness
 from judge.core.sequential.assessment import Ground, assess
@@ -129,6 +129,7 @@ def judge_sequential(
         )
     unfair = [*fairness.of_the_plan(config, window, look), *fairness.of_the_labels(ordered), *fairness.of_the_traffic(traffic)]
     unfair += fairness.of_the_swings(swinging, requests_of(traffic, pairs))
+    results = hold_back(results, ordered, window)
     verdict = decide(results, config, traffic=traffic, source_trouble=source_trouble(pairs), warnings=(*warnings, *unfair))
     if settings.joint and not too_little_traffic(config, traffic) and not source_trouble(pairs):
         level = look.level(budgets.joint, settings.spending_power)
@@ -165,7 +166,7 @@ def _weights(cases: Sequence[_Case], config: CanaryConfig) -> list[float]:
 
 def _with_joint(verdict: Verdict, config: CanaryConfig, found: Joint | None) -> Verdict:
     """Keep a canary from passing that is a little worse in everything; fail it where that is more than tolerated."""
-    if found is None or found.p_noted > found.level or verdict.outcome in {Outcome.FAIL, Outcome.ERROR}:
+    if found is None or found.level <= 0 or found.p_noted > found.level or verdict.outcome in {Outcome.FAIL, Outcome.ERROR}:
         return verdict
     said = explanation.jointly(found)
     if found.p_beyond <= found.level:

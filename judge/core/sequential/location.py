@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from judge.core.model import Floats
+from judge.core.model import Classification, Floats
 from judge.core.sequential.evidence import Evidence, Scaled
 from judge.core.sequential.settings import SequentialSettings
+from judge.core.sequential.sides import beyond
 from judge.core.statistics.dependence import (
     Posterior,
     batch_length,
@@ -18,12 +21,16 @@ from judge.core.statistics.dependence import (
     mean_of,
     winsorise,
 )
+from judge.core.statistics.tails import SURROUNDINGS, residuals
 
 FEWEST = 10
 """Samples a side that a paired comparison needs, whatever their dependence."""
 
 FEWEST_LATE = 6
 """Batches that the later part of a window needs; the earlier part helps to tell their noise."""
+
+_FEW = 0.05
+"""Up to this share of the samples on either end are outliers; more of them are what the metric does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,6 +82,38 @@ def late_shift(evidence: Evidence, scaled: Scaled, settings: SequentialSettings,
     if min(len(early), len(late), len(base)) < FEWEST_LATE:
         return None
     return contrast((1.0, late), (-1.0, base), (0.0, early))
+
+
+def on_average(evidence: Evidence, scaled: Scaled, *, first: float = 0.0, stretches: bool = False) -> float:
+    """Difference of the plain means over the window from the share `first` on; only a few samples on either end are pulled in.
+
+    Winsorised differences tell what most samples do. Where a fifth of them is far off (a bad minute in every five, or a baseline
+    whose memory is collected at another time) that is not what the canary does on average. With `stretches` only those count that
+    have company: single spikes are the tail's to judge.
+    """
+    begin = int(len(scaled.canary) * first)
+    x, y = scaled.canary[begin:], scaled.baseline
+    parts = [x - y[begin:]] if evidence.paired else [x, -y]
+    if stretches:
+        parts = [part - residuals(part) if len(part) >= SURROUNDINGS else part for part in parts]
+    return sum(_mean_but_few(part) for part in parts)
+
+
+def noticed_on_average(evidence: Evidence, scaled: Scaled, sides: Sequence[Classification], *, first: float = 0.0) -> float | None:
+    """Difference of the plain means where it is beyond `notice`, single spikes or not, on one of these sides; else None."""
+    mean = 0.0
+    for stretches in (False, True):
+        mean = on_average(evidence, scaled, first=first, stretches=stretches)
+        if not any(beyond(mean, scaled.notice, side) for side in sides):
+            return None
+    return mean
+
+
+def _mean_but_few(values: Floats) -> float:
+    ordered = np.sort(values)
+    few = min(math.ceil(_FEW * len(ordered)), (len(ordered) - 1) // 2)
+    ordered[:few], ordered[len(ordered) - few :] = ordered[few], ordered[-1 - few]
+    return float(ordered.mean())
 
 
 def winsorise_apart(values: Floats, begin: int) -> Floats:

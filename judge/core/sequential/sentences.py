@@ -11,7 +11,7 @@ from judge.core.config import Direction, MetricConfig
 from judge.core.model import Classification, Comparison, Wait
 from judge.core.sequential.assessment import Assessment, Ground
 from judge.core.sequential.budget import Look
-from judge.core.sequential.evidence import Evidence, Scaled
+from judge.core.sequential.evidence import Evidence, Scaled, fraction
 from judge.core.sequential.settings import SequentialSettings
 
 
@@ -62,9 +62,9 @@ def _change(saying: Saying) -> str:
         counts = found.counts
         return (
             f"{words.count(counts.canary_events)} of {words.count(counts.canary_total)} "
-            f"({words.percent(found.canary_value)}) on the canary, "
+            f"({words.share(found.canary_value)}) on the canary, "
             f"{words.count(counts.baseline_events)} of {words.count(counts.baseline_total)} "
-            f"({words.percent(found.baseline_value)}) on the baseline"
+            f"({words.share(found.baseline_value)}) on the baseline"
         )
     if math.isnan(found.change):
         return f"{'+' if found.shift >= 0 else ''}{words.amount(found.shift, saying.metric.unit)} on average where the baseline is zero"
@@ -146,10 +146,8 @@ def _spread(saying: Saying) -> str:
     assert saying.found.found is not None
     spread = saying.found.found.spread
     times = spread.canary / spread.baseline if spread.baseline else math.inf
-    ratio = "far more" if math.isinf(times) else f"{words.number(round(times, 1))} times as"
-    swings = (
-        f"swings {ratio} widely as the baseline ({words.percent(spread.canary)} around its level against {words.percent(spread.baseline)})"
-    )
+    ratio = "far more widely than" if math.isinf(times) else f"{words.number(round(times, 1))} times as widely as"
+    swings = f"swings {ratio} the baseline ({words.percent(spread.canary)} around its level against {words.percent(spread.baseline)})"
     accepted = f"{words.number(round(saying.settings.spread_accepted * saying.settings.wider, 1))} times is accepted"
     if saying.settings.wider > 1:
         accepted += f" of a canary with {words.percent(1 / saying.settings.wider**2)} of the baseline's requests"
@@ -170,6 +168,16 @@ def _disagreed(saying: Saying) -> str:
     return (
         f"{_change(saying)} ({_interval(saying)}), but Mann-Whitney on samples that share no data does not agree: "
         f"not called a regression; {_numbers(saying)}"
+    )
+
+
+def _partly(saying: Saying) -> str:
+    average, scaled = saying.found.average, saying.scaled
+    known = scaled.logarithmic or scaled.base != 0
+    mean = words.percent(fraction(average, scaled), sign=True) if known else words.amount(average * scaled.unit, saying.metric.unit)
+    return (
+        f"{_change(saying)} in most samples ({_interval(saying)}), but {mean} on average: a part of them is far from the others; "
+        f"{_numbers(saying)}"
     )
 
 
@@ -232,6 +240,7 @@ _SENTENCES: dict[Ground, Callable[[Saying], str]] = {
     Ground.SPREAD: _spread,
     Ground.HEALED: _healed,
     Ground.RANKS: _disagreed,
+    Ground.PARTLY: _partly,
     Ground.LACKING: _lacking,
     Ground.ZERO: _zero,
     Ground.BEYOND: _beyond,

@@ -77,11 +77,13 @@ def _tail(  # noqa: PLR0913 - both sides, raw and residual
         d = residuals(x - y)
         scale = _noise(d)
         if scale <= own:
-            # What both sides share is larger than what each has alone: spikes are sought in the difference.
+            # What both sides share is larger than what each has alone: spikes are sought in the difference. They are those of the side
+            # that moved: where the baseline's memory is collected the difference jumps, and the canary did nothing.
             reach = max(settings.spike_deviations * scale, least)
             both = 2 if upward and downward else 1
-            up = _compare(d > reach, d < -reach, np.abs(d), ways=both, settings=settings) if upward else Tail()
-            down = _compare(d < -reach, d > reach, np.abs(d), ways=both, settings=settings) if downward else Tail()
+            apart, size = np.abs(d) > reach, np.abs(d)
+            up = _compare(apart & (r > size / 2), apart & (s > size / 2), size, ways=both, settings=settings) if upward else Tail()
+            down = _compare(apart & (r < -size / 2), apart & (s < -size / 2), size, ways=both, settings=settings) if downward else Tail()
             return up if up.p <= down.p else replace(down, upward=False)
     # Of the difference the canary's own noise is a part; the baseline's alone says too little of a canary with fewer requests.
     reach = max(settings.spike_deviations * settings.wider * own, least)

@@ -27,6 +27,11 @@ def noticed(found: Posterior, scaled: Scaled, side: Classification) -> float:
     return found.above(rise) if side is Classification.HIGH else found.below(-fall)
 
 
+def beyond(difference: float, margin: tuple[float, float], side: Classification) -> bool:
+    """Whether a difference on the scale lies beyond a margin (for a rise, for a fall) on this side."""
+    return difference > margin[0] if side is Classification.HIGH else -difference > margin[1]
+
+
 def worst(found: Posterior, scaled: Scaled, metric: MetricConfig) -> tuple[float, Classification]:
     """Smallest probability of staying within tolerance, corrected for looking at both sides, and its side."""
     sides = bad_sides(metric)

@@ -35,9 +35,20 @@ def wait(evidence: Evidence, metric: MetricConfig, found: Assessment, settings: 
     to_fail = -float(stdtrit(freedom, level)) + power
     to_pass = -float(stdtrit(freedom, settings.beta)) + power
     detectable = tolerated + estimate.deviation * to_fail
-    size = math.expm1(detectable) if scaled.logarithmic and detectable < 50 else detectable
+    size = _fraction(detectable, rising=rising) if scaled.logarithmic else detectable
     factor = min(_factor(noticed - change, estimate.deviation * to_pass), _factor(change - tolerated, estimate.deviation * to_fail))
     return _wait(size, factor, len(evidence.canary), evidence.spacing)
+
+
+def _fraction(size: float, *, rising: bool) -> float:
+    """Write a size on the logarithmic scale as a fraction of the baseline; a fall is never one of more than all.
+
+    Examples
+    --------
+    >>> [round(_fraction(0.7, rising=rising), 2) for rising in (True, False)]
+    [1.01, 0.5]
+    """
+    return -math.expm1(-size) if not rising else math.expm1(size) if size < 50 else size
 
 
 def _counts(evidence: Evidence, metric: MetricConfig, found: Assessment, settings: SequentialSettings) -> Wait:
