@@ -36,6 +36,8 @@ ATTEMPTS = 5
 FETCH_SECONDS = 12.0
 RETRY_SECONDS = 0.5
 IDLE_SECONDS = 0.5
+AGAIN_SECONDS = 60.0
+"""Until the log says once more that the archive is still in the same trouble."""
 
 
 class Executions:
@@ -190,11 +192,14 @@ class Executions:
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop; trouble of the archive is waited out."""
+        said, at = "", 0.0
         while not stop.is_set():
             try:
                 worked = self.work_once()
             except ArchiveError as error:
-                log.warning("executions wait: %s", error)
+                if str(error) != said or time.monotonic() - at >= AGAIN_SECONDS:
+                    said, at = str(error), time.monotonic()
+                    log.warning("executions wait: %s", error)
                 worked = False
             except Exception:
                 # The thread must live: this process has no other one that works on executions.

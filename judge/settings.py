@@ -180,7 +180,10 @@ def load_settings(environ: Mapping[str, str] | None = None, *, config_dir: Path 
     environ = os.environ if environ is None else environ
     folder = config_dir if config_dir is not None else Path(environ.get("JUDGE_CONFIG_DIR", DEFAULT_CONFIG_DIR))
     path = folder / SETTINGS_FILE
-    document = read(path) if path.exists() else {}
+    try:
+        document = read(path) if path.exists() else {}
+    except PermissionError as error:
+        raise ConfigError("cannot be read: Permission denied", where=str(path)) from error
     server = validate(ServerDocument, {} if document is None else document, where=str(path))
     sources = {name: _source(name, source, environ, path) for name, source in server.sources.items()}
     url = environ.get("JUDGE_PROMETHEUS_URL", "")

@@ -194,6 +194,32 @@ def test_a_made_token_fits_its_entry(gate_with):
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([""], "name: must not be empty"),
+        (["k", "--may", "kayenta", "--namespace", "shop"], "may: kayenta cannot be confined to configs, namespaces or scopes"),
+        (["k", "--config", ""], "configs.0: must not be empty"),
+    ],
+)
+def test_no_entry_is_made_that_the_file_would_be_refused_for(given, said):
+    made = CliRunner().invoke(token_command, given)
+
+    assert isinstance(made.exception, ConfigError)
+    assert str(made.exception).startswith(said)
+    assert "judge_" not in made.output
+
+
+def test_a_list_of_one_faulty_item_is_not_called_empty(tmp_path):
+    path = tmp_path / "tokens.yaml"
+    path.write_text("jwt: {issuer: i, audience: a, keys: k.json, subjects: [{name: a, claims: {}}]}\n")
+
+    with pytest.raises(ConfigError) as caught:
+        load_tokens(path)
+
+    assert [str(fault) for fault in caught.value.faults] == ["jwt.subjects.0.claims: must not be empty"]
+
+
 def test_every_example_of_the_page_can_be_read(tmp_path):
     page = (Path(__file__).parents[1] / "docs" / "access.md").read_text(encoding="utf-8")
     examples = [text for text in re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL) if not text.startswith("args:")]

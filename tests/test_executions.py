@@ -198,3 +198,19 @@ def test_the_worker_lives_through_what_nobody_foresaw(store, monkeypatch, caplog
 
     assert store.execution(execution).status == "succeeded"
     assert "RuntimeError: odd" in caplog.text
+
+
+def test_an_archive_that_stays_away_is_said_once_and_not_at_every_try(store, monkeypatch, caplog):
+    worker, stop, tries = Worker(store), threading.Event(), []
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.001)
+
+    def away(*_, **__):
+        tries.append(1)
+        if len(tries) == 20:
+            stop.set()
+        raise ArchiveError("the disk is full" if len(tries) < 10 else "the disk is gone")
+
+    monkeypatch.setattr(store, "claim", away)
+    worker.run(stop)
+
+    assert [line.getMessage() for line in caplog.records] == ["executions wait: the disk is full", "executions wait: the disk is gone"]

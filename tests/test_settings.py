@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,20 @@ def test_faults(tmp_path, text, environ, message):
         load_settings(environ, config_dir=tmp_path)
 
     assert "u:p" not in str(caught.value)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_named(folder):
+    folder.chmod(0)
+    root = os.geteuid() == 0
+    if root:  # whom no mode keeps out
+        os.seteuid(65534)
+    try:
+        with pytest.raises(ConfigError, match=r"server\.yaml: cannot be read: Permission denied$"):
+            load_settings({}, config_dir=folder)
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o755)
 
 
 def test_secrets_are_not_shown(folder):

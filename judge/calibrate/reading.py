@@ -205,7 +205,8 @@ class Reader:
             if attempt + 1 < _TRIES:
                 time.sleep(_PAUSE * (attempt + 1))
         why = "" if problem is None else problem.message
-        raise SourceUnreachable(f"{why}. What was read so far is kept: the same command goes on from there")
+        kept = "What was read so far is kept: the same command goes on from there"
+        raise SourceUnreachable(f"{why}. {kept if self._cache.folder is not None else 'Nothing was kept, since there is no cache'}")
 
     def _once(self, piece: Range) -> Answer:
         with self._lock:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from judge.frontends.numbers import NumberRange
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,10 +29,10 @@ def _history(since: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         click.option("--pod-label", default="", help="The label that tells pods apart.  [default: pod, else instance]"),
         click.option("--cache", default="", metavar="FOLDER", help=_CACHE_HELP),
         click.option(
-            "--rate", default=20.0, show_default=True, type=click.FloatRange(0, 1000), help="Questions a second at most; 0 is no limit."
+            "--rate", default=20.0, show_default=True, type=NumberRange(0, 1000), help="Questions a second at most; 0 is no limit."
         ),
         click.option("--at-once", default=1, show_default=True, type=click.IntRange(1, 16), help="Questions under way at the same time."),
-        click.option("--timeout", default=60.0, show_default=True, type=click.FloatRange(1, 3600), help="Seconds for one question."),
+        click.option("--timeout", default=60.0, show_default=True, type=NumberRange(1, 3600), help="Seconds for one question."),
     ]
 
     def added(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -27,6 +27,7 @@ from judge.core.scope import placeholders, resolve_defaults, seconds
 from judge.errors import ConfigError, Fault, RequestError, nearest
 from judge.frontends.ids import new_id
 from judge.frontends.live import find_config, given_args
+from judge.frontends.writing import must_be_writable, write_text
 from judge.reports.typesetting import Palette
 from judge.settings import load_settings
 from judge.sources import open_source
@@ -191,6 +192,9 @@ def _asked(config: CanaryConfig, asked: dict[str, Any]) -> Asked:
 
 def calibrate_config(asked: dict[str, Any], *, form: str) -> int:
     """Calibrate, print and write the reports; return the exit status."""
+    for target in ("html", "json_path", "output"):
+        # Hours of work are not to end at a misspelt folder.
+        must_be_writable(asked[target])
     with _session(asked) as session:
         options = Options(
             start=session.start,
@@ -229,11 +233,11 @@ def _write(asked: dict[str, Any], document: dict[str, Any], diff: str, proposed:
     if asked["html"] is not None:
         from judge.reports.calibration_page import calibration_page
 
-        asked["html"].write_text(calibration_page(document, diff=diff), encoding="utf-8")
+        write_text(asked["html"], calibration_page(document, diff=diff))
     if asked["json_path"] is not None:
-        asked["json_path"].write_text(dumps(document, indent=2) + "\n", encoding="utf-8")
+        write_text(asked["json_path"], dumps(document, indent=2) + "\n")
     if asked["output"] is not None:
-        asked["output"].write_text(proposed, encoding="utf-8")
+        write_text(asked["output"], proposed)
 
 
 @contextmanager

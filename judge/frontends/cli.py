@@ -12,6 +12,7 @@ from judge import __version__
 from judge.errors import JudgeError
 from judge.frontends.calibrate import COMMANDS as CALIBRATION
 from judge.frontends.history import COMMANDS
+from judge.frontends.numbers import NumberRange
 from judge.frontends.tokens import token_command
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _question(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--look", default="", help="Number of this look."),
         click.option("--prometheus", "url", default="", help="Address of Prometheus.  [default: JUDGE_PROMETHEUS_URL or server.yaml]"),
         click.option(
-            "--deadline", default=60.0, show_default=True, type=click.FloatRange(1, 3600), help="Seconds until there must be an answer."
+            "--deadline", default=60.0, show_default=True, type=NumberRange(1, 3600), help="Seconds until there must be an answer."
         ),
     ]
     for option in reversed(options):
@@ -109,7 +110,7 @@ def fetch(output: Path, *, append: bool, **asked: Any) -> None:
 
 
 @cli.command(epilog=EXIT_STATUS + " With several canaries: the worst of them, in the order 2, 4, 1, 3, 0.")
-@click.argument("dumps", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DUMP...")
+@click.argument("dumps", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path), metavar="DUMP...")
 @click.option("--config", "config_path", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Judge by this config.")
 @click.option(
     "--judge", "judge_name", default="", help="Use this judge, whatever the config says; two, as in kayenta,sequential, are compared."
@@ -183,7 +184,9 @@ def convert(path: Path, output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=False)
     else:
-        output.write_text(text, encoding="utf-8")
+        from judge.frontends.writing import write_text
+
+        write_text(output, text)
 
 
 @cli.command()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from judge.frontends.numbers import NumberRange
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -99,7 +101,7 @@ def export(context: click.Context, /, output: Path, ids: tuple[str, ...], archiv
 
 
 @history.command("import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=click.Path(readable=False, path_type=Path), metavar="FILE...")
 @_ARCHIVE
 @click.pass_context
 def import_(context: click.Context, /, files: tuple[Path, ...], archive_url: str) -> None:
@@ -115,8 +117,8 @@ def import_(context: click.Context, /, files: tuple[Path, ...], archive_url: str
 
 @history.command()
 @_ARCHIVE
-@click.option("--days", type=click.FloatRange(0), help="Delete what is older.  [default: archive_keep_days]")
-@click.option("--megabytes", type=click.FloatRange(0), help="Delete the oldest until so much is left.  [default: archive_keep_megabytes]")
+@click.option("--days", type=NumberRange(0), help="Delete what is older.  [default: archive_keep_days]")
+@click.option("--megabytes", type=NumberRange(0), help="Delete the oldest until so much is left.  [default: archive_keep_megabytes]")
 @click.option("--keep-labelled/--no-keep-labelled", default=None, help="Whether labelled verdicts stay.  [default: archive_keep_labelled]")
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
 @click.pass_context

@@ -19,9 +19,11 @@ from judge.core.model import Classification, Outcome
 from judge.errors import ArchiveError, ConfigError, DumpError, Fault, RequestError, SourceUnreachable, nearest
 from judge.frontends.ids import new_id
 from judge.frontends.printing import STATUS, show
+from judge.frontends.writing import must_be_writable
 from judge.service import write_record
 from judge.settings import Settings, load_settings
 from judge.sources import open_source
+from judge.sources.dumps import TABLES
 from judge.wire.config import load_config, load_configs
 from judge.wire.dump import dump_document
 from judge.wire.request import parse_request
@@ -31,12 +33,13 @@ from judge.wire.strict import dumps
 def judge_live(asked: dict[str, Any], *, archive_url: str, form: str) -> int:
     """Judge, print and keep; return the exit status."""
     settings = settings_for(asked.pop("url"))
+    # Before anything is asked: an address that makes no sense is wrong usage, and no verdict goes with that.
+    archive = open_archive(archive_url if archive_url else settings.archive_url)
     now = time.time()
     analysis = analyse({**asked, "args": given_args(asked["args"])}, settings, now)
     record = write_record(analysis, id=new_id(now), asked_at=now)
     click.echo(show(record, form))
     try:
-        archive = open_archive(archive_url if archive_url else settings.archive_url)
         archive.keep(record)
         archive.close()
     except ArchiveError as error:
@@ -46,6 +49,9 @@ def judge_live(asked: dict[str, Any], *, archive_url: str, form: str) -> int:
 
 def save_live(asked: dict[str, Any], *, output: Path, append: bool) -> int:
     """Fetch and save; return the exit status, that of the file and not of the canary."""
+    if output.name.endswith(TABLES):
+        raise DumpError("a dump is written as JSON; give a name that ends in .json or .jsonl, also with .gz", where=str(output))
+    must_be_writable(output)
     settings = settings_for(asked.pop("url"))
     now = time.time()
     analysis = analyse({**asked, "args": given_args(asked["args"])}, settings, now)
@@ -80,7 +86,13 @@ def settings_for(url: str) -> Settings:
     environ = dict(os.environ)
     if url:
         environ["JUDGE_PROMETHEUS_URL"] = url
-    return load_settings(environ)
+    try:
+        return load_settings(environ)
+    except ConfigError as error:
+        if not url or error.faults[0].path != "JUDGE_PROMETHEUS_URL":
+            raise
+        # It was named on the command line, and not in the environment.
+        raise RequestError([replace(error.faults[0], path="--prometheus")]) from error
 
 
 def analyse(asked: dict[str, Any], settings: Settings, now: float) -> Analysis:
@@ -140,9 +152,8 @@ def find_config(name: str, settings: Settings) -> CanaryConfig:
         if Path(error.where).stem == name:
             raise error
     known = tuple(sorted(configs))
-    raise ConfigError(
-        [Fault(path="", message=f"there is no config {name!r} in {settings.config_dir}{nearest(name, known)}", allowed=known)]
-    )
+    hint = nearest(name, known) if known else "; set JUDGE_CONFIG_DIR to a folder of canary configs, or name a file"
+    raise ConfigError([Fault(path="", message=f"there is no config {name!r} in {settings.config_dir}{hint}", allowed=known)])
 
 
 def source_failed(analysis: Analysis) -> bool:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
 
-from judge.errors import RequestError
+from judge.errors import Fault, RequestError
 from judge.frontends.filters import FILTERS
 from judge.frontends.gate import caller, readable
 from judge.frontends.query import query_values, read_listing
@@ -59,7 +59,7 @@ def _add_lists(doors: Blueprint, service: Service, clock: Callable[[], float]) -
         if unknown:
             raise RequestError(f"unknown parameter {unknown[0]!r} (allowed: {', '.join(OF_A_CANARY)})")
         if "canary" not in asked:
-            raise RequestError("canary is missing: say whose looks are meant, as /rollout?canary=…")
+            raise RequestError([Fault(path="canary", message="is missing: say whose looks are meant, as /rollout?canary=…")])
         archive = readable(service)
         rows = same_canary(archive, asked)
         records = records_of(archive, rows)

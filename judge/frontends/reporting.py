@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from judge.errors import DumpError, Fault
+from judge.errors import ArchiveError, DumpError, Fault
 from judge.frontends.exchange import read_line
 from judge.frontends.filters import read_label
 from judge.frontends.opening import opened
 from judge.frontends.scoring import score_canary
+from judge.frontends.writing import write_text
 from judge.sources.dumps import RawCanary, parse, split
 
 if TYPE_CHECKING:
     from judge.reports.page import Around
+
+_OF_DUMPS = (".json", ".jsonl", ".csv", ".gz", ".parquet")
 
 
 def write_report(subject: str, *, archive_url: str, canary: str, output: Path | None) -> int:
@@ -33,18 +36,20 @@ def write_report(subject: str, *, archive_url: str, canary: str, output: Path | 
     if path.is_file() or canary:
         record, known = _of_dump(path, canary)
     else:
-        with opened(archive_url) as archive:
-            record = archive.get(subject)
-            known = around(archive, record, in_file=True)
+        try:
+            with opened(archive_url) as archive:
+                record = archive.get(subject)
+                known = around(archive, record, in_file=True)
+        except ArchiveError as error:
+            if subject.endswith(_OF_DUMPS):
+                raise DumpError("there is no such file, and no kept verdict of this id", where=subject) from error
+            raise
     page = verdict_page(record, around=known)
     target = Path(f"{record['id']}.html".replace("/", "_")) if output is None else output
     if str(target) == "-":
         click.echo(page)
         return 0
-    try:
-        target.write_text(page, encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise DumpError(f"cannot be written: {error.strerror if error.strerror else error}", where=str(target)) from error
+    write_text(target, page)
     click.echo(f"{target}: {record['verdict']['verdict']}, {len(page.encode('utf-8', 'replace')):,} bytes")
     return 0
 

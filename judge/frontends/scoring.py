@@ -96,7 +96,8 @@ def _print_all(scored: Iterator[Scored], form: str) -> int:
         if done.fault:
             click.echo(f"judge: {done.fault}", err=True)
         if done.text:
-            click.echo(done.text)
+            # A name may hold half a surrogate pair, which no terminal and no file takes.
+            click.echo(done.text.encode("utf-8", "replace").decode("utf-8"))
         if progress and count % 10 == 0:
             click.echo(f"\r{count} canaries judged", nl=False, err=True)
     if progress:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
-from judge.errors import ArchiveError, ConfigError
+from judge.errors import ArchiveError, ConfigError, Fault
 from judge.frontends import logs
 from judge.frontends.draining import DrainingWorker
 from judge.settings import Settings, misspelt
@@ -72,7 +72,8 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
     Raises
     ------
     ConfigError
-        Where no config can be used; broken ones beside good ones are only named.
+        Where no config can be used (broken ones beside good ones are only named), or
+        nobody can listen on this port.
     """
     logs.set_up(settings.log_format, secrets=logs.secrets_of(settings))
     log = logging.getLogger("judge")
@@ -109,7 +110,11 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
     _prepare(service)
     if settings.tokens_file is None:
         log.warning("no tokens file: whoever reaches this port may ask, read and label (JUDGE_TOKENS_FILE)")
-    log.info("judge serves %d configs on http://%s:%d: %s", len(service.configs), host, port, ", ".join(sorted(service.configs)))
+
+    def say_ready(server: Any) -> None:
+        del server
+        log.info("judge serves %d configs on http://%s:%d: %s", len(service.configs), host, port, ", ".join(sorted(service.configs)))
+
     options = {
         "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"],
         "workers": workers,
@@ -125,6 +130,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
         "errorlog": "-",
         "loglevel": "warning",
         "logger_class": _ServerLog,
+        "when_ready": say_ready,
         "child_exit": _forget_worker,
         "post_fork": _start_working,
         "worker_exit": _stop_working,
@@ -133,6 +139,12 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
         app = create_app(service)
         app.extensions[WITH_TRACES] = with_traces
         _Server(app, options).run()
+    except SystemExit as ended:
+        # So gunicorn ends where it cannot listen, after some tries; its workers leave through here too.
+        if ended.code != 1 or os.getpid() != master:
+            raise
+        message = f"cannot listen on {host}:{port}: another program has the port, or the address is not this machine's"
+        raise ConfigError([Fault(path="--port", message=message)]) from ended
     finally:
         # A worker leaves through here too; the folder is the master's.
         if os.getpid() == master:

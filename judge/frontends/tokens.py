@@ -34,12 +34,15 @@ def token_command(
     import secrets
 
     from judge.access import digest_of
+    from judge.wire.tokens import check_token
 
     token = f"judge_{secrets.token_urlsafe(32)}"
     entry: dict[str, Any] = {"name": name, "sha256": digest_of(token), "may": list(may) if may else ["ask", "read"]}
     entry |= {key: list(given) for key, given in (("configs", configs), ("namespaces", namespaces), ("scopes", scopes)) if given}
     if questions_at_once is not None:
         entry["questions_at_once"] = questions_at_once
+    # An entry that is refused would keep the whole file from being read again.
+    check_token(entry)
     click.echo(f"the token, shown only now: {token}", err=True)
     # A JSON object is YAML too, and needs no escaping of ours.
     click.echo(f"- {json.dumps(entry, ensure_ascii=False)}")

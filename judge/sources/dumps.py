@@ -24,12 +24,15 @@ import numpy as np
 
 from judge.core.conditions import Conditions, SideConditions
 from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, NOTICE, TOLERANCE, Direction, Limit, Margin, MetricConfig
-from judge.core.model import Floats, Series, SeriesPair, Traffic
+from judge.core.model import Series, SeriesPair, Traffic
 from judge.errors import DumpError, Fault
-from judge.sources.dump import NOT_JSON, Dump
+from judge.sources.dump import Dump
 from judge.sources.kayenta_pairs import parse_pairs
+from judge.sources.values import Values
 
 TABLES = (".csv", ".csv.gz", ".parquet")
+_YEAR_10000 = 253402300800.0
+_MOST_LOOKS, _LAST_LOOK = 10_000, 999_999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,7 @@ class RawCanary:
             return self.document
         try:
             return json.loads(self.text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DumpError(f"not JSON: {error}", where=self.place) from error
 
 
@@ -111,11 +114,12 @@ def stem(path: Path) -> str:
 
 def _split_json(path: Path) -> Iterator[RawCanary]:
     opener = gzip.open if path.name.endswith(".gz") else open
-    with opener(path, "rt", encoding="utf-8") as file:
+    # A byte-order mark is no part of the text; editors and shells of Windows write one.
+    with opener(path, "rt", encoding="utf-8-sig") as file:
         number, first = next(((n, text) for n, text in enumerate(file, start=1) if text.strip()), (0, ""))
         try:
             is_lines = isinstance(json.loads(first), Mapping) if first.strip() else False
-        except ValueError:
+        except (ValueError, RecursionError):
             is_lines = False
         if is_lines:
             yield RawCanary(place=f"{path}:{number}", fallback_id=f"{stem(path)}:{number}", text=first)
@@ -128,7 +132,7 @@ def _split_json(path: Path) -> Iterator[RawCanary]:
         return
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DumpError(f"not JSON: {error}", where=str(path)) from error
     if isinstance(document, list) and not (document and isinstance(document[0], Mapping) and "values" in document[0]):
         for index, item in enumerate(document):
@@ -153,15 +157,8 @@ def parse(raw: RawCanary) -> Dump:
     return _Reader(raw.place).canary(document, raw.fallback_id)
 
 
-class _Reader:
+class _Reader(Values):
     """Reads one canary of the first form and collects its faults."""
-
-    def __init__(self, where: str) -> None:
-        self.where = where
-        self.faults: list[Fault] = []
-
-    def fault(self, path: str, message: str, allowed: tuple[str, ...] = ()) -> None:
-        self.faults.append(Fault(path=path, message=message, allowed=allowed))
 
     def canary(self, document: Mapping[str, Any], fallback_id: str) -> Dump:
         listed = document.get("metrics")
@@ -178,16 +175,17 @@ class _Reader:
         config = document.get("config")
         if config is not None and not isinstance(config, str | Mapping):
             self.fault("config", "must be the name of a config or a whole config")
-        window = document.get("window")
-        start = self.number(window.get("start"), "window.start") if isinstance(window, Mapping) else None
-        end = self.number(window.get("end"), "window.end") if isinstance(window, Mapping) else None
-        step = self.number(window.get("step"), "window.step") if isinstance(window, Mapping) else None
-        looks = document.get("looks")
-        count = self.number(looks.get("count"), "looks.count") if isinstance(looks, Mapping) else None
-        look = self.number(document.get("look"), "look")
-        traffic = self.traffic(document.get("traffic"))
-        conditions = self.conditions(document.get("conditions"))
-        args = document.get("args")
+        window = self.object(document, "window")
+        start, end, step = (self.number(window.get(key), f"window.{key}") for key in ("start", "end", "step"))
+        if start is not None and end is not None and start > end:
+            self.fault("window.start", f"is after window.end: {start:.15g} and {end:.15g}")
+        if step is not None and step <= 0:
+            self.fault("window.step", f"must be more than 0 seconds, found {step:g}")
+        count = self.whole(self.object(document, "looks").get("count"), "looks.count", _MOST_LOOKS)
+        look = self.whole(document.get("look"), "look", _LAST_LOOK)
+        traffic = self.traffic(self.object(document, "traffic"))
+        conditions = self.conditions(self.object(document, "conditions"))
+        args = self.object(document, "args")
         if self.faults:
             raise DumpError(self.faults, where=f"{self.where} ({name})")
         return Dump(
@@ -195,9 +193,9 @@ class _Reader:
             metrics=tuple(metrics),
             pairs=tuple(pairs),
             config=config,
-            args={str(key): str(value) for key, value in args.items()} if isinstance(args, Mapping) else {},
-            look=None if look is None else int(look),
-            looks=None if count is None else int(count),
+            args={str(key): str(value) for key, value in args.items()},
+            look=look,
+            looks=count,
             start=start,
             end=end,
             step=step,
@@ -205,23 +203,14 @@ class _Reader:
             conditions=conditions,
         )
 
-    def number(self, value: Any, path: str) -> float | None:
-        if value is None:
+    def traffic(self, value: Mapping[str, Any]) -> Traffic | None:
+        if not value:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self.fault(path, f"must be a number, found {value!r}")
-            return None
-        return float(value)
+        baseline, canary = (self.number(value.get(side), f"traffic.{side}") for side in ("baseline", "canary"))
+        return Traffic(baseline=baseline, canary=canary)
 
-    def traffic(self, value: Any) -> Traffic | None:
-        if not isinstance(value, Mapping):
-            return None
-        return Traffic(
-            baseline=self.number(value.get("baseline"), "traffic.baseline"), canary=self.number(value.get("canary"), "traffic.canary")
-        )
-
-    def conditions(self, value: Any) -> Conditions | None:
-        if not isinstance(value, Mapping):
+    def conditions(self, value: Mapping[str, Any]) -> Conditions | None:
+        if not value:
             return None
         sides = {side: self.side_conditions(value.get(side), f"conditions.{side}") for side in ("baseline", "canary")}
         share = self.number(value.get("share"), "conditions.share")
@@ -251,8 +240,7 @@ class _Reader:
         if not isinstance(name, str) or not name:
             self.fault(f"{path}.name", "is missing" if name is None else f"must be a name, found {name!r}")
             return
-        labels = item.get("labels")
-        labels = {str(key): str(value) for key, value in labels.items()} if isinstance(labels, Mapping) else {}
+        labels = {str(key): str(value) for key, value in self.object(item, "labels", f"{path}.").items()}
         counted, series = self.sides(item, path)
         if (name, labels) in [(pair.metric, dict(pair.labels)) for pair in pairs]:
             self.fault(f"{path}.name", f"{name!r} is there twice with the same labels")
@@ -261,6 +249,8 @@ class _Reader:
             metrics.append(self.meaning(item, path, name, counted=counted))
         if series is not None:
             window = self.number(item.get("rate_window"), f"{path}.rate_window")
+            if window is not None and window < 0:
+                self.fault(f"{path}.rate_window", f"must be seconds, found {window:g}")
             pairs.append(
                 SeriesPair(
                     metric=name,
@@ -309,6 +299,10 @@ class _Reader:
         t, v = self.numbers(times, f"{path}.t"), self.numbers(values, f"{path}.{key}", nulls=True)
         if t is None or v is None:
             return Series.empty()
+        odd = t[~((t > -_YEAR_10000) & (t < _YEAR_10000))]
+        if len(odd):
+            self.fault(f"{path}.t", f"holds {odd[0]:.15g}, which is no time in unix seconds (milliseconds have to be divided by 1000)")
+            return Series.empty()
         order = np.argsort(t, kind="stable")
         t, v = t[order], v[order]
         if len(t) > 1 and (np.diff(t) == 0).any():
@@ -318,52 +312,45 @@ class _Reader:
         there = ~np.isnan(v)
         return Series(t=t[there], v=v[there])
 
-    def numbers(self, values: list[Any], path: str, *, nulls: bool = False) -> Floats | None:
-        """Read a list of numbers; anything else is a fault with its index."""
-        for index, value in enumerate(values):
-            if (value is None and nulls) or (isinstance(value, int | float) and not isinstance(value, bool)):
-                continue
-            if nulls and isinstance(value, str) and value in NOT_JSON:
-                continue
-            allowed = "a number or null" if nulls else "a number"
-            self.fault(f"{path}.{index}", f"must be {allowed}, found {value!r}")
-            return None
-        try:
-            return np.array(
-                [np.nan if value is None else NOT_JSON.get(value, value) if isinstance(value, str) else value for value in values],
-                dtype=float,
-            )
-        except OverflowError:
-            self.fault(path, "holds a number that is too large")
-            return None
-
     def meaning(self, item: Mapping[str, Any], path: str, name: str, *, counted: bool) -> MetricConfig:
         """What the dump says of the metric itself."""
         direction = item.get("direction", "either")
         if direction not in set(Direction):
             self.fault(f"{path}.direction", f"unknown direction {direction!r}", tuple(Direction))
             direction = "either"
-        limit = item.get("limit")
-        least, most = (limit.get("min"), limit.get("max")) if isinstance(limit, Mapping) else (None, None)
+        limit = self.limit(item, path)
+        critical = item.get("critical")
+        if critical is not None and not isinstance(critical, bool):
+            self.fault(f"{path}.critical", f"must be true or false, found {critical!r}")
         return MetricConfig(
             name=name,
             direction=Direction(direction),
             tolerance=self.margin(item, "tolerance", path, COUNT_TOLERANCE if counted else TOLERANCE),
             notice=self.margin(item, "notice", path, COUNT_NOTICE if counted else NOTICE),
-            limit=Limit(min=self.number(least, f"{path}.limit.min"), max=self.number(most, f"{path}.limit.max"))
-            if isinstance(limit, Mapping)
-            else None,
-            critical=item.get("critical") is True,
+            limit=limit,
+            critical=critical is True,
             group=str(item.get("group", "metrics")),
             unit=str(item.get("unit", "")),
         )
+
+    def limit(self, item: Mapping[str, Any], path: str) -> Limit | None:
+        if item.get("limit") is None:
+            return None
+        told = self.object(item, "limit", f"{path}.")
+        least, most = (self.number(told.get(key), f"{path}.limit.{key}") for key in ("min", "max"))
+        if told.get("min") is None and told.get("max") is None:
+            self.fault(f"{path}.limit", "needs min or max")
+        return Limit(min=least, max=most)
 
     def margin(self, item: Mapping[str, Any], key: str, path: str, default: Margin) -> Margin:
         value = item.get(key)
         if value is None:
             return default
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return Margin(relative=float(value))
+            share = self.number(value, f"{path}.{key}")
+            if share is not None and share < 0:
+                self.fault(f"{path}.{key}", f"must not be negative, found {share:g}")
+            return default if share is None else Margin(relative=share)
         from judge.wire.spelling import margin
 
         try:

@@ -36,8 +36,10 @@ def read(path: Path) -> Any:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot be read: {error}", where=str(path)) from error
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror if error.strerror else error}", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"cannot be read: it is not UTF-8 text ({error.reason} at byte {error.start})", where=str(path)) from error
     return parse(text, where=str(path), is_json=path.suffix == ".json")
 
 
@@ -131,6 +133,11 @@ def faults(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
             found.append(Fault(path=path, message=f"unknown key{nearest(str(item['loc'][-1]), known)}", allowed=tuple(known)))
         elif item["type"] == "missing":
             found.append(Fault(path=path, message="is missing"))
+        elif item["type"] in {"too_short", "string_too_short"}:
+            least = item["ctx"]["min_length"]
+            # A list that is long enough has faulty items, which are told by themselves.
+            if len(item["input"]) < least:
+                found.append(Fault(path=path, message="must not be empty" if least == 1 else f"needs at least {least}"))
         else:
             message = item["msg"].removeprefix("Value error, ").removeprefix("Input ")
             found.append(Fault(path=path, message=f"{message}, found {_short(item['input'])}" if _wants_input(item) else message))

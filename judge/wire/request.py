@@ -31,6 +31,9 @@ ALIASES = {
 }
 """Arg names that Argo templates in use already have; a config that declares such a name keeps it."""
 
+_LATEST = 253402300800
+"""Unix seconds of the year 10000, which no calendar here knows."""
+
 KEYS = ("config", "baseline", "canary", "args", "rollout", "scope", "start", "end", "window", "look", "detail")
 DETAILS = ("", "short", "full")
 MAX_VALUE = 1000
@@ -306,7 +309,7 @@ def parse_time(text: str) -> float:
     """
     if is_number(text):
         value = float(text)
-        if not 0 <= value < 253402300800:
+        if not 0 <= value < _LATEST:
             msg = f"not a time: {text!r} is outside the years 1970 to 9999"
             raise ValueError(msg)
         return value
@@ -327,14 +330,17 @@ def parse_time(text: str) -> float:
 
 
 def format_time(value: float) -> str:
-    """Write RFC 3339 in UTC, whole seconds.
+    """Write RFC 3339 in UTC, whole seconds; what lies outside the years 1970 to 9999 is written as their edge.
+
+    Times of a dump may be anything, such as milliseconds: its verdict has to be told all the same.
 
     Examples
     --------
-    >>> format_time(10.0)
-    '1970-01-01T00:00:10Z'
+    >>> format_time(10.0), format_time(1.7e12)
+    ('1970-01-01T00:00:10Z', '9999-12-31T23:59:59Z')
     """
-    return datetime.fromtimestamp(value, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    within = min(max(value, 0.0), _LATEST - 1) if math.isfinite(value) else 0.0
+    return datetime.fromtimestamp(within, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _when(value: float) -> str:

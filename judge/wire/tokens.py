@@ -112,6 +112,19 @@ def load_tokens(path: Path) -> TokensDocument:
     return document
 
 
+def check_token(entry: Mapping[str, Any]) -> None:
+    """Check one entry of the tokens file before it is written there.
+
+    Raises
+    ------
+    ConfigError
+        With what the tokens file would be refused for.
+    """
+    found = list(_confined(validate(TokenDocument, entry, where=""), ""))
+    if found:
+        raise ConfigError(found)
+
+
 def _discreet(fault: Fault) -> Fault:
     """Somebody may have written the token itself where its hash belongs: then it must not go on to a log."""
     if not fault.path.endswith(".sha256") or fault.message == "is missing":
@@ -147,6 +160,6 @@ def _confined(rights: RightsDocument, path: str) -> Iterator[Fault]:
     """Kayenta's configs bring queries of their own, so nobody who is confined may use them."""
     if "kayenta" in rights.may and ("*" not in rights.configs or rights.namespaces is not None or rights.scopes is not None):
         yield Fault(
-            path=f"{path}.may",
+            path=f"{path}.may".removeprefix("."),
             message="kayenta cannot be confined to configs, namespaces or scopes: Kayenta's requests bring queries of their own",
         )

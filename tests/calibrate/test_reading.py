@@ -132,14 +132,15 @@ def test_a_refused_query_is_not_asked_again(open_reader):
     assert len(server.asked) == 1
 
 
-def test_a_source_that_is_away_ends_with_what_to_do(open_reader, monkeypatch):
+@pytest.mark.parametrize(("cached", "said"), [(True, "the same command goes on from there"), (False, "Nothing was kept")])
+def test_a_source_that_is_away_ends_with_what_to_do(open_reader, monkeypatch, tmp_path, cached, said):
     monkeypatch.setattr("judge.calibrate.reading._PAUSE", 0.0)
 
     def broken(request) -> None:
         request.say(503, "busy")
 
-    with loopback(broken) as server, pytest.raises(SourceUnreachable, match="the same command goes on from there"):
-        open_reader(server.url).read(asking(1), what="")
+    with loopback(broken) as server, pytest.raises(SourceUnreachable, match=said):
+        open_reader(server.url, folder=tmp_path if cached else None).read(asking(1), what="")
 
 
 @pytest.mark.parametrize("parquet", [pytest.param(True, id="parquet"), pytest.param(False, id="npz, without pyarrow")])

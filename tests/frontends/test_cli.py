@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -148,6 +150,23 @@ def test_broken_canaries_are_named_and_the_others_judged(dump, tmp_path):
     assert "nowhere.json: cannot be read" in err
 
 
+def test_a_dump_that_may_not_be_read_does_not_keep_the_others_from_being_judged(monkeypatch, tmp_path):
+    (tmp_path / "secret.json").write_text("{}")
+    # Root may read everything; click asks `os.access`, and opening says what the system would.
+    monkeypatch.setattr("os.access", lambda path, mode, **_: "secret" not in str(path))
+    monkeypatch.setattr("judge.sources.dumps.open", _no_entry, raising=False)
+
+    status, out, err = judge("score", tmp_path / "secret.json", RECORDED, "--format", "jsonl")
+
+    assert status == 2
+    assert [line["verdict"] for line in lines(out)] == ["error", "pass", "fail"]
+    assert "secret.json: cannot be read: Permission denied" in err
+
+
+def _no_entry(path, *_, **__):
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
 def test_a_truncated_gzip_is_named_and_what_came_before_is_judged(tmp_path):
     text = gzip.decompress(Path(RECORDED).read_bytes())
     path = tmp_path / "cut.jsonl.gz"
@@ -158,6 +177,63 @@ def test_a_truncated_gzip_is_named_and_what_came_before_is_judged(tmp_path):
     assert status == 2
     assert len(lines(out)) > 5
     assert "broken or cut off after" in err
+
+
+ASKED = ("http-service", "--baseline", "a", "--canary", "b", "--arg", "service=shop")
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (
+            ("--prometheus", "localhost:9090"),
+            "judge: --prometheus: must be an http or https address without ? and #, found 'localhost:9090'",
+        ),
+        (("--archive", "verdicts.db"), "judge: archive: not an archive URL (no scheme) (allowed: none, sqlite:///file.db"),
+        (("--deadline", "nan"), "Invalid value for '--deadline': 'nan' is not a valid float"),
+    ],
+)
+def test_a_wrong_option_is_named_before_anything_is_asked(tmp_path, monkeypatch, args, said):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = judge("run", *ASKED, *args, env={"JUDGE_CONFIG_DIR": str(DEMO)})
+
+    assert (status, out) == (2, "")
+    assert said in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dump_in_milliseconds_does_not_keep_the_next_one_from_being_judged(tmp_path):
+    t = [1_700_000_000_000 + 60_000 * i for i in range(12)]
+    late = {
+        "id": "late",
+        "metrics": [{"name": "m", **{side: {"t": t, "v": [1.0 + i / 90 for i in range(12)]} for side in ("baseline", "canary")}}],
+    }
+    path = tmp_path / "late.jsonl"
+    path.write_text(json.dumps(late) + "\n")
+
+    status, out, _ = judge("score", path, RECORDED, "--format", "jsonl")
+
+    assert [line["id"] for line in lines(out)[1:]] == ["shop-healthy", "shop-bad"]
+    assert status == 2  # the same samples on both sides are an error
+
+
+def test_without_any_config_it_is_said_how_to_name_the_folder(tmp_path):
+    status, _, err = judge("run", *ASKED, env={"JUDGE_CONFIG_DIR": str(tmp_path), "JUDGE_PROMETHEUS_URL": "http://127.0.0.1:9"})
+
+    assert status == 2
+    assert (
+        err
+        == f"judge: there is no config 'http-service' in {tmp_path}; set JUDGE_CONFIG_DIR to a folder of canary configs, or name a file\n"
+    )
+
+
+@pytest.mark.parametrize("form", ["text", "json", "jsonl", "markdown", "junit"])
+def test_half_a_surrogate_pair_in_a_name_does_not_keep_the_next_canary_from_being_judged(dump, form):
+    status, out, _ = judge("score", dump("healthy", id="half \ud800"), RECORDED, "--format", form)
+
+    assert status == 1
+    assert "half " in out
+    assert "shop-bad" in out
 
 
 def test_check_names_every_fault(tmp_path):
@@ -256,6 +332,51 @@ def test_fetch_saves_what_score_reads(questions, tmp_path):
     saved, original = load_dump(path)[1], load_dump(RECORDED)[1]
     assert {**saved.args, "rollout": "shop"} == original.args
     assert [pair.canary.v.tolist() for pair in saved.pairs] == [pair.canary.v.tolist() for pair in original.pairs]
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("fetch", *ASKED, "-o", "shop.csv"), "shop.csv: a dump is written as JSON; give a name that ends in .json or .jsonl"),
+        (("fetch", *ASKED, "-o", "no/folder.json"), "no/folder.json: cannot be written: its folder is not there"),
+        (("calibrate", "http-service", "--html", "no/folder.html"), "no/folder.html: cannot be written: its folder is not there"),
+        (("calibrate", "http-service", "--json", "no/folder.json"), "no/folder.json: cannot be written: its folder is not there"),
+        (("calibrate", "http-service", "-o", "no/folder.yaml"), "no/folder.yaml: cannot be written: its folder is not there"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_named_before_the_work(tmp_path, monkeypatch, command, said):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = judge(*command, env={"JUDGE_CONFIG_DIR": str(DEMO), "JUDGE_PROMETHEUS_URL": "http://127.0.0.1:9"})
+
+    assert (status, out) == (2, "")
+    assert said in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_converted_config_that_cannot_be_written_is_named(tmp_path):
+    path = tmp_path / "given.json"
+    path.write_text(
+        json.dumps(
+            {
+                "name": "checkout",
+                "applications": ["shop"],
+                "judge": {"name": "NetflixACAJudge-v1.0", "judgeConfigurations": {}},
+                "metrics": [
+                    {
+                        "name": "errors",
+                        "groups": ["a"],
+                        "query": {"type": "prometheus", "customInlineTemplate": 'PromQL:sum(x{v="${scope}"})'},
+                    }
+                ],
+                "classifier": {"groupWeights": {"a": 100}},
+            }
+        )
+    )
+
+    status, _, err = judge("convert", path, "-o", tmp_path / "no" / "folder.yaml")
+
+    assert status == 2
+    assert err.endswith("no/folder.yaml: cannot be written: No such file or directory\n")
 
 
 def test_fetch_from_a_dead_prometheus_saves_nothing(tmp_path):

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -76,4 +77,22 @@ def test_serve_shuts_down_and_leaves_nothing_behind(tmp_path):
     assert process.returncode == 0
     assert b"judge serves 1 configs" in err
     assert b"Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_serve_says_in_its_last_line_that_the_port_is_taken(tmp_path):
+    env = {key: value for key, value in os.environ.items() if not key.startswith("JUDGE_")}
+    env |= {"JUDGE_CONFIG_DIR": str(FILE.parent), "JUDGE_ARCHIVE_URL": "none", "TMPDIR": str(tmp_path)}
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "judge", "serve", "--port", str(port), "--workers", "1"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        f"judge: --port: cannot listen on 127.0.0.1:{port}: another program has the port, or the address is not this machine's"
+    )
+    assert "judge serves" not in done.stderr
     assert list(tmp_path.iterdir()) == []

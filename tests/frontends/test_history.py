@@ -157,6 +157,9 @@ def test_a_history_without_a_verdict_says_where_they_come_from(judge, tmp_path):
         (["rejudge", BAD, "--judge", "kayent"], 2, "unknown judge 'kayent'; did you mean 'kayenta'?"),
         (["history", "export", "no/such/folder.jsonl"], 2, "no/such/folder.jsonl: cannot be written: No such file"),
         (["history", "import", "nowhere.jsonl"], 2, "nowhere.jsonl: cannot be read"),
+        (["report", "nowhere.jsonl"], 2, "nowhere.jsonl: there is no such file, and no kept verdict of this id"),
+        (["history", "prune", "--days", "nan"], 2, "'--days': 'nan' is not a valid float"),
+        (["history", "prune", "--megabytes", "nan"], 2, "'--megabytes': 'nan' is not a valid float"),
     ],
 )
 def test_wrong_use_is_said_with_its_status(judge, args, status, said):

@@ -133,7 +133,7 @@ def test_a_wrong_question_names_the_key_and_what_is_allowed(client, questions):
 def test_a_key_twice_in_the_query_string_is_refused(client):
     answer = client.get("/v1/verdict?config=a&config=b")
 
-    assert (answer.status_code, strict(answer.text)["error"]) == (400, "config is given 2 times")
+    assert (answer.status_code, strict(answer.text)["path"], strict(answer.text)["error"]) == (400, "config", "is given 2 times")
 
 
 def test_a_body_of_two_megabytes_is_refused(client):

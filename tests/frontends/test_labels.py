@@ -112,7 +112,7 @@ def test_the_list_is_filtered(client, verdict, query, found):
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("servce=shop", "unknown filter 'servce'"),
+        ("servce=shop", "unknown filter 'servce'; did you mean 'service'?"),
         ("label=maybe", "unknown label 'maybe'"),
         ("verdict=passed", "unknown verdict 'passed'; did you mean 'pass'?"),
         ("since=yesterday", "not a time: 'yesterday'"),
@@ -124,6 +124,17 @@ def test_wrong_filters_are_named(client, query, said):
     answer = client.get(f"/v1/verdicts?{query}")
 
     assert (answer.status_code, said in answer.json["error"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("query", "key"), [("servce=shop", "servce"), ("limit=0", "limit"), ("limit=5&limit=6", "limit"), ("label=x", "label")]
+)
+def test_wrong_filters_say_which_key_and_what_is_allowed(client, query, key):
+    document = client.get(f"/v1/verdicts?{query}").json
+
+    assert document["path"] == key
+    assert document["faults"][0]["path"] == key
+    assert ("service" in document["allowed"]) is (key == "servce")
 
 
 def test_every_filter_is_in_the_description(client):

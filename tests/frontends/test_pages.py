@@ -131,9 +131,9 @@ def test_links_keep_to_the_path_of_the_public_address(settings, questions):
         pytest.param("/verdicts/01X/dump", 404, "There is nothing here", id="no such dump"),
         pytest.param("/nowhere", 404, "There is nothing here", id="no such page"),
         pytest.param("/?verdict=bad", 400, "This cannot be shown as it was asked verdict unknown verdict &#39;bad&#39;", id="a filter"),
-        pytest.param("/?limit=no", 400, "limit must be a whole number from 1 to 200", id="a limit"),
+        pytest.param("/?limit=no", 400, "limit must be a whole number from 1 to 200, found &#39;no&#39;", id="a limit"),
         pytest.param("/?before=01X", 404, "no verdict has the id &#39;01X&#39;", id="a page that is gone"),
-        pytest.param("/rollout", 400, "canary is missing", id="no canary"),
+        pytest.param("/rollout", 400, "canary is missing: say whose looks are meant", id="no canary"),
         pytest.param("/rollout?cnary=x", 400, "unknown parameter &#39;cnary&#39;", id="a misspelt parameter"),
     ],
 )

@@ -136,6 +136,28 @@ def test_samples_are_put_in_order_of_time(tmp_path):
             change(canary={"t": [0, 1], "numerator": [1, 1], "denominator": [2, 2]}), "counts on one side", id="counts on one side only"
         ),
         pytest.param(change(canary={"t": [10**400], "v": [1]}), "too large", id="a number beyond floats"),
+        pytest.param(change(critical="yes"), "metrics.0.critical: must be true or false, found 'yes'", id="critical as a word"),
+        pytest.param(change(critical=1), "metrics.0.critical: must be true or false, found 1", id="critical as a number"),
+        pytest.param(change(limit={}), "metrics.0.limit: needs min or max", id="a limit without bounds"),
+        pytest.param(change(limit={"maximum": 1}), "metrics.0.limit: needs min or max", id="a misspelt bound"),
+        pytest.param(change(limit={"max": math.nan}), "metrics.0.limit.max: must be a finite number, found nan", id="no bound"),
+        pytest.param(change(limit=5), "metrics.0.limit: must be an object, found int", id="a bare limit"),
+        pytest.param(change(tolerance=math.nan), "metrics.0.tolerance: must be a finite number", id="a tolerance of NaN"),
+        pytest.param(change(tolerance=math.inf), "metrics.0.tolerance: must be a finite number", id="a tolerance without end"),
+        pytest.param(change(notice=-0.1), "metrics.0.notice: must not be negative, found -0.1", id="a negative notice"),
+        pytest.param(change(rate_window=math.nan), "metrics.0.rate_window: must be a finite number", id="a rate window of NaN"),
+        pytest.param(change(rate_window=-60), "metrics.0.rate_window: must be seconds, found -60", id="a negative rate window"),
+        pytest.param(change(labels=["a"]), "metrics.0.labels: must be an object, found list", id="labels in a list"),
+        pytest.param({**CANARY, "traffic": {"baseline": math.nan, "canary": 5}}, "traffic.baseline: must be a finite", id="traffic of NaN"),
+        pytest.param({**CANARY, "traffic": 5}, "traffic: must be an object, found int", id="bare traffic"),
+        pytest.param({**CANARY, "look": 0}, "look: must be a whole number from 1 to 999999, found 0", id="look 0"),
+        pytest.param({**CANARY, "looks": {"count": 10**9}}, "looks.count: must be a whole number from 1 to 10000", id="too many looks"),
+        pytest.param({**CANARY, "looks": 20}, "looks: must be an object, found int", id="bare looks"),
+        pytest.param({**CANARY, "window": {"step": 0}}, "window.step: must be more than 0 seconds", id="a step of nothing"),
+        pytest.param({**CANARY, "window": {"start": 60, "end": 0}}, "window.start: is after window.end: 60 and 0", id="a turned window"),
+        pytest.param({**CANARY, "args": ["a"]}, "args: must be an object, found list", id="args in a list"),
+        pytest.param(change(canary={"t": [1.7e12], "v": [1]}), "1700000000000, which is no time in unix seconds", id="milliseconds"),
+        pytest.param(change(canary={"t": [math.nan], "v": [1]}), "holds nan, which is no time", id="a time of NaN"),
     ],
 )
 def test_faults_name_their_place(tmp_path, document, message):
@@ -194,6 +216,22 @@ def test_files_that_cannot_be_read(tmp_path, name, content, message):
 
     assert message in fault
     assert str(path) in fault
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000], ids=["lists", "objects"])
+def test_what_is_nested_without_end_is_named(tmp_path, text):
+    (tmp_path / "deep.json").write_text(text)
+
+    [found] = items(tmp_path / "deep.json")
+
+    assert "deep.json: not JSON" in found
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
+    path = tmp_path / "d.json"
+    path.write_text(json.dumps(CANARY), encoding="utf-8-sig")
+
+    assert [dump.id for dump in load_dump(path)] == ["c1"]
 
 
 def test_a_file_that_is_not_there(tmp_path):

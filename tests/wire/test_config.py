@@ -155,7 +155,7 @@ score: {pass: 50, marginal: 75}
         pytest.param(("'hash=\"${hash}\"'", "hash"), "scope", "neither a label matcher nor", id="a scope that is no matcher"),
         pytest.param(("'hash=\"${hash}\"'", "'a=\"b\"'"), "scope", "does not use ${hash}", id="a scope without the hash"),
         pytest.param(("name: latency", "name: ''"), "metrics.0.name", "should match", id="an empty name"),
-        pytest.param(("metrics:", "metrics: []\nx:"), "metrics", "at least 1 item", id="no metric"),
+        pytest.param(("metrics:", "metrics: []\nx:"), "metrics", "must not be empty", id="no metric"),
         pytest.param(("name: shop", "name: shop\nwindow: {warmup: -5s}"), "window.warmup", "not a duration", id="a negative duration"),
         pytest.param(("name: shop", "name: shop\nlooks: {count: 0}"), "looks.count", "greater than or equal to 1", id="no look"),
         pytest.param(("name: shop", "name: shop\nmin_samples: true"), "min_samples", "valid integer", id="a boolean for a number"),
@@ -227,8 +227,16 @@ def test_json_is_read_and_a_key_twice_refused(tmp_path):
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot be read"):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot be read: No such file or directory$"):
         load_config(tmp_path / "nowhere.yaml")
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    path = tmp_path / "sixteen.yaml"
+    path.write_text(MINIMAL, encoding="utf-16")
+
+    with pytest.raises(ConfigError, match=r"sixteen\.yaml: cannot be read: it is not UTF-8 text \(invalid start byte at byte 0\)"):
+        load_config(path)
 
 
 def test_a_broken_file_does_not_keep_the_good_ones_from_being_used(tmp_path):
@@ -272,7 +280,7 @@ def test_arg_types_and_defaults():
         pytest.param(
             "{type: duration, allowed: [5m, soon]}", "args.x.allowed.1", "'soon' is not a duration", id="an allowed value of another type"
         ),
-        pytest.param("{allowed: []}", "args.x.allowed", "at least 1", id="nothing allowed"),
+        pytest.param("{allowed: []}", "args.x.allowed", "must not be empty", id="nothing allowed"),
         pytest.param("{type: secret}", "args.x.type", "kubernetes-name", id="no such type"),
     ],
 )

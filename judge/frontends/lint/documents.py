@@ -80,8 +80,12 @@ def read(path: Path, *, deep: bool = False) -> Iterator[Read]:
     where = "standard input" if path == STANDARD_INPUT else str(path)
     try:
         text = _text(path)
-    except (OSError, UnicodeDecodeError) as error:
-        yield Broken(where=where, error=ConfigError(f"cannot be read: {error}", where=where))
+    except OSError as error:
+        yield Broken(where=where, error=ConfigError(f"cannot be read: {error.strerror if error.strerror else error}", where=where))
+        return
+    except UnicodeDecodeError as error:
+        what = f"cannot be read: it is not UTF-8 text ({error.reason} at byte {error.start})"
+        yield Broken(where=where, error=ConfigError(what, where=where))
         return
     if path.suffix == ".json":
         yield from _document(text, where, deep=deep, is_json=True)
