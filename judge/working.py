@@ -30,7 +30,7 @@ _GLANCE_SECONDS = 1.0
 _NAMED = 3
 _CHATTY = ("distributed", "distributed.client", "distributed.core", "tornado.application")
 """They tell in ten lines of a lost connection what our own error tells in one."""
-_EXTRA = "needs the extra: pip install 'canary-judge[dask]'"
+_EXTRA = "needs the extra dask: pip install '.[dask]' in a checkout of judge"
 
 
 class Workers:

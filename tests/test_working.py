@@ -170,7 +170,7 @@ def test_without_the_extra_its_name_is_said(tmp_path, many):
     status, out, said = score(many, "--dask", "tcp://127.0.0.1:1", PYTHONPATH=str(tmp_path))
 
     assert (status, out) == (2, "")
-    assert "--dask: needs the extra: pip install 'canary-judge[dask]'" in said
+    assert "--dask: needs the extra dask: pip install '.[dask]'" in said
 
 
 @pytest.mark.parametrize(

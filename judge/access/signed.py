@@ -40,7 +40,7 @@ class JsonWebTokens:
         try:
             import jwt
         except ImportError:
-            raise ConfigError("jwt needs the extra: pip install canary-judge[jwt]") from None
+            raise ConfigError("jwt needs the extra jwt: pip install '.[jwt]' in a checkout of judge") from None
         self._jwt = jwt
         self._document = document
         self._remote = document.keys.startswith("https://")

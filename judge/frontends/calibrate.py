@@ -78,7 +78,7 @@ def replay(form: str, archive_url: str, *, every_look: bool, **asked: Any) -> No
     """Find the rollouts that a service has had, and judge each as it would have been judged.
 
     CONFIG is a file, or the name of a config in the config folder. Exit status: 0 done, whatever the verdicts;
-    2 wrong usage or config; 4 the source or the archive is in trouble; 130 interrupted.
+    2 wrong usage or config; 4 the source, the archive or judge itself is in trouble; 130 interrupted.
     """
     from judge.frontends.calibrating import replay_rollouts
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "jsonl", "markdown", "junit")
 EXIT_STATUS = """\b
 Exit status: 0 pass; 1 fail; 2 wrong usage, config or dump; 3 marginal or
-inconclusive; 4 the source or the archive is in trouble."""
+inconclusive; 4 the source, the archive or judge itself is in trouble."""
 
 
 class _Group(click.Group):
@@ -203,5 +203,12 @@ for command in (*COMMANDS, *CALIBRATION, token_command):
 
 
 def main() -> None:
-    """Entry point of the ``judge`` command."""
-    cli(prog_name="judge")
+    """Entry point of the ``judge`` command; what nobody foresaw must not look like the status of a canary that failed."""
+    try:
+        cli(prog_name="judge")
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        import traceback
+
+        traceback.print_exc()
+        click.echo(f"judge: internal error ({type(error).__name__}): a fault of judge itself, not of the canary", err=True)
+        sys.exit(JudgeError.exit_code)

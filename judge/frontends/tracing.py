@@ -27,7 +27,7 @@ log = logging.getLogger("judge.tracing")
 
 _NEEDED = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http.trace_exporter")
 _ADDRESSES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-_EXTRA = "needs the extra: pip install 'canary-judge[otel]'"
+_EXTRA = "needs the extra otel: pip install '.[otel]' in a checkout of judge"
 FLUSH_MILLISECONDS = 2000
 """What a worker that ends may take to send its last spans."""
 

@@ -309,7 +309,8 @@ class _Reader(Values):
             twice = t[:-1][np.diff(t) == 0][0]
             self.fault(f"{path}.t", f"has the time {twice:.15g} twice")
             return Series.empty()
-        there = ~np.isnan(v)
+        # No events and an unknown number of them are two things: NaN stays, and takes its requests out of what is compared.
+        there = np.array([each is not None for each in values], dtype=bool)[order] if key == "numerator" else ~np.isnan(v)
         return Series(t=t[there], v=v[there])
 
     def meaning(self, item: Mapping[str, Any], path: str, name: str, *, counted: bool) -> MetricConfig:

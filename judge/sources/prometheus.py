@@ -60,6 +60,7 @@ class _Question:
     step: float
     instant: bool
     verbatim: bool
+    counts: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,7 @@ class PrometheusSource:
         pool = self._ready()
         asked: dict[_Question, list[_Part] | QueryRejected] = {}
         for query in queries:
-            question = _Question(query.text, query.start, query.end, query.step, query.instant, query.verbatim)
+            question = _question(query)
             if question not in asked:
                 try:
                     spans = self._spans(question)
@@ -139,7 +140,7 @@ class PrometheusSource:
         found = {question: self._gather(question, those) for question, those in asked.items()}
         answers = []
         for query in queries:
-            what = found[_Question(query.text, query.start, query.end, query.step, query.instant, query.verbatim)]
+            what = found[_question(query)]
             answers.append(Answer(query=query, series=what.series, warnings=what.warnings, problem=what.problem, partial=what.partial))
         return answers
 
@@ -308,7 +309,8 @@ class PrometheusSource:
                 alive, count = drop_carried(one, step=question.step, end=question.end, lookback=self._settings.lookback)
                 if count:
                     dropped.append(np.setdiff1d(one.t, alive.t))
-            numbers = drop_nan(alive)
+            # No events and an unknown number of them are two things: NaN stays, and takes its requests out of what is compared.
+            numbers = alive if question.counts else drop_nan(alive)
             if len(numbers):
                 kept.append(numbers)
             elif len(alive):
@@ -339,6 +341,10 @@ def split_credentials(url: str) -> tuple[str, str, str]:
     _, _, host = parts.netloc.rpartition("@")
     clean = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
     return clean, unquote(parts.username or ""), unquote(parts.password or "")
+
+
+def _question(query: Query) -> _Question:
+    return _Question(query.text, query.start, query.end, query.step, query.instant, query.verbatim, query.part == "numerator")
 
 
 def _error(part: _Part) -> BaseException | None:

@@ -29,7 +29,7 @@ def read_table(path: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
         else:
             frame = pd.read_csv(path, dtype={"metric": str, "side": str, "id": str}, skipinitialspace=True)
     except ImportError as error:
-        raise DumpError("reading Parquet needs pyarrow: pip install 'canary-judge[parquet]'", where=str(path)) from error
+        raise DumpError("reading Parquet needs pyarrow: pip install pyarrow", where=str(path)) from error
     except (ValueError, pd.errors.ParserError) as error:
         raise DumpError(f"not a table: {error}", where=str(path)) from error
     needed = ("metric", "side", "timestamp", "value")

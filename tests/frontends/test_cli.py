@@ -404,3 +404,17 @@ def test_help_loads_nothing_heavy(module):
     code = f"{help_page}\nassert {module!r} not in sys.modules"
 
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=ROOT)
+
+
+def test_what_nobody_foresaw_does_not_look_like_a_canary_that_failed():
+    program = """
+import sys
+from judge.frontends import cli, scoring
+scoring.score_dumps = None
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", program, "score", RECORDED], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 4
+    assert done.stderr.splitlines()[0] == "Traceback (most recent call last):"
+    assert done.stderr.splitlines()[-1] == "judge: internal error (TypeError): a fault of judge itself, not of the canary"

@@ -158,8 +158,8 @@ def test_without_the_extra_the_settings_are_refused_and_the_variables_only_warne
     monkeypatch.setattr(tracing, "_NEEDED", ("opentelemetry.sdk.trace", "opentelemetry.nowhere"))
 
     assert tracing.wanted(Settings(), OTLP) is False
-    assert "pip install 'canary-judge[otel]'" in caplog.text
-    with pytest.raises(ConfigError, match=re.escape("traces: needs the extra: pip install 'canary-judge[otel]'")):
+    assert "pip install '.[otel]'" in caplog.text
+    with pytest.raises(ConfigError, match=re.escape("traces: needs the extra otel: pip install '.[otel]'")):
         tracing.wanted(Settings(traces=True), {})
 
 

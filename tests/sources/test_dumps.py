@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from judge.core.config import Direction, Margin
+from judge.core.canary import judge_canary
+from judge.core.config import CanaryConfig, Direction, Margin
+from judge.core.model import Outcome
 from judge.errors import DumpError
 from judge.sources.dumps import load_dump, parse, split
 
@@ -330,3 +332,30 @@ def test_kayentas_pairs_with_their_config(tmp_path):
 def test_faults_of_kayentas_pairs(tmp_path, pair, message):
     with pytest.raises(DumpError, match=message):
         load_dump(write(tmp_path / "d.json", {"metricSetPairList": [pair]}))
+
+
+@pytest.mark.parametrize(
+    ("events", "verdict", "n"),
+    [
+        pytest.param([None] * 31, Outcome.PASS, 31, id="none"),
+        pytest.param(["NaN"] * 31, Outcome.INCONCLUSIVE, 0, id="not known"),
+        pytest.param(["NaN"] * 6 + [5] * 25, Outcome.PASS, 25, id="not known for a while"),
+    ],
+)
+def test_no_events_and_an_unknown_number_of_them_are_two_things(tmp_path, events, verdict, n):
+    times = [60 * i for i in range(31)]
+    baseline = {"t": times, "numerator": [5] * 31, "denominator": [1000] * 31}
+    metric = {
+        "name": "errors",
+        "critical": True,
+        "direction": "increase",
+        "baseline": baseline,
+        "canary": {**baseline, "numerator": events},
+    }
+    path = tmp_path / "dump.json"
+    path.write_text(json.dumps({"id": "x", "metrics": [metric]}))
+
+    [dump] = load_dump(path)
+    found = judge_canary(CanaryConfig(name="x", metrics=dump.metrics), dump.pairs)
+
+    assert (found.outcome, found.results[0].n_canary) == (verdict, n)

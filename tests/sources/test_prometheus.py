@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from judge.core.model import Classification
@@ -303,6 +304,14 @@ def test_nan_is_absent_without_a_word_and_infinity_is_kept(open_source):
     assert answer.series[0].t.tolist() == [END - 15, END]
     assert answer.series[0].v.tolist() == [float("inf"), 2]
     assert answer.warnings == ()
+
+
+def test_a_number_of_events_that_is_nan_is_not_known_rather_than_none(open_source):
+    with loopback(constantly("matrix", [matrix((END - 15, "NaN"), (END, "2"))])) as server:
+        (answer,) = open_source(server.url).fetch([ask(part="numerator")], deadline=5)
+
+    assert answer.series[0].t.tolist() == [END - 15, END]
+    assert np.isnan(answer.series[0].v[0])
 
 
 def test_nothing_but_nan_is_no_series_and_said(open_source):
