@@ -10,13 +10,14 @@ To add a judge, write a module with a function of type `Judge` and name it in
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from judge.core import single_look
 from judge.core.conditions import Conditions, unlike
 from judge.core.config import CanaryConfig
 from judge.core.kayenta import adapter
-from judge.core.model import SeriesPair, Traffic, Verdict, Window
+from judge.core.model import Classification, Problem, SeriesPair, Traffic, Verdict, Window
 from judge.core.sequential import judge as sequential
 
 
@@ -97,4 +98,15 @@ def judge_canary(
     ('fail', 0.0, 'high')
     """
     unfair = unlike(conditions, traffic)
-    return JUDGES[config.judge](config, pairs, traffic=traffic, window=window, warnings=(*warnings, *unfair))
+    return JUDGES[config.judge](config, [_in_order(pair) for pair in pairs], traffic=traffic, window=window, warnings=(*warnings, *unfair))
+
+
+def _in_order(pair: SeriesPair) -> SeriesPair:
+    """Refuse to judge a pair whose times do not increase: everything behind aligns by time."""
+    names = ("baseline", "canary", "baseline_total", "canary_total")
+    for name in names if pair.problem is None else ():
+        series = getattr(pair, name)
+        if series is not None and not (series.t[1:] > series.t[:-1]).all():
+            message = f"the times of the {name.replace('_', ' ')} do not increase"
+            return replace(pair, problem=Problem(classification=Classification.ERROR, message=message))
+    return pair

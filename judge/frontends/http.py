@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from judge import __version__
 from judge.errors import ArchiveError, Busy, ConfigError, JudgeError, RequestError, SourceError, VerdictNotFound
@@ -226,7 +226,8 @@ def _add_errors(app: Flask, service: Service) -> None:
     def http_error(error: HTTPException) -> Response:
         status = 500 if error.code is None else error.code
         text = {413: f"the body is larger than {app.config['MAX_CONTENT_LENGTH']} bytes", 404: "there is nothing here; see /openapi.json"}
-        found = say({"error": text.get(status, str(error.description)), "path": "", "allowed": []}, status)
+        allowed = sorted(error.valid_methods or ()) if isinstance(error, MethodNotAllowed) else []
+        found = say({"error": text.get(status, str(error.description)), "path": "", "allowed": allowed}, status)
         if "Allow" in (headers := dict(error.get_headers())):
             found.headers["Allow"] = headers["Allow"]
         return found

@@ -15,6 +15,7 @@ from flask import Blueprint, Response, request
 
 from judge.archive.kayenta import KayentaStore
 from judge.core.kayenta.judge import judge_kayenta, to_json
+from judge.core.kayenta.values import score_thresholds
 from judge.errors import Busy, Fault, JudgeError, RequestError, VerdictNotFound
 from judge.executions import Executions
 from judge.frontends.gate import caller
@@ -143,6 +144,7 @@ def _add_canaries(doors: Blueprint, executions: Executions, find: Callable[[str]
         from judge.kayenta_fetch import read_scopes
 
         read_scopes(asked)
+        score_thresholds(asked.get("thresholds") or {})
         application = request.args.get("application") or "ad-hoc"
         parent = request.args.get("parentPipelineExecutionId") or ""
         return _send({"canaryExecutionId": executions.accept(config, asked, application=application, parent=parent)})

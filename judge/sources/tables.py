@@ -33,6 +33,8 @@ def read_table(path: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     except (ValueError, pd.errors.ParserError) as error:
         raise DumpError(f"not a table: {error}", where=str(path)) from error
     needed = ("metric", "side", "timestamp", "value")
+    if len(frame.columns) == 1 and (sign := next((each for each in ";\t|" if each in str(frame.columns[0])), "")):
+        raise DumpError(f"its columns are separated by {sign!r}, and must be by commas", where=str(path))
     missing = [
         Fault(path=column, message=f"the column is missing{nearest(column, map(str, frame.columns))}", allowed=needed)
         for column in needed

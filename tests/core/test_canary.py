@@ -133,3 +133,19 @@ def test_a_real_change_is_found():
     failed = sum(judged(rng.lognormal(0, 0.1, 20), 1.2 * rng.lognormal(0, 0.1, 20), **fields).outcome is Outcome.FAIL for _ in range(500))
 
     assert failed / 500 >= 0.9
+
+
+@pytest.mark.parametrize("judge", ["sequential", "mann-whitney"])
+@pytest.mark.parametrize("times", [[0, 60, 60, 120], [0, 120, 60, 180], [0, np.nan, 120, 180]], ids=["twice", "back", "no time"])
+def test_times_that_do_not_increase_are_an_error_of_their_metric(judge, times):
+    good = series(np.arange(4.0))
+    bad = Series(t=np.array(times, dtype=float), v=np.arange(4.0))
+    config = CanaryConfig(name="c", metrics=(MetricConfig(name="latency", critical=True),), judge=judge)
+
+    found = judge_canary(config, [SeriesPair(metric="latency", baseline=good, canary=bad)])
+
+    assert found.outcome is not Outcome.PASS
+    assert (found.results[0].classification, found.results[0].reason) == (
+        Classification.ERROR,
+        "the times of the canary do not increase",
+    )

@@ -154,6 +154,12 @@ def test_errors_are_json_too(client, method, path, status):
     assert strict(answer.text)["error"]
 
 
+def test_a_wrong_method_is_told_the_right_ones(client):
+    answer = client.put("/v1/verdict")
+
+    assert {"GET", "POST"} <= set(strict(answer.text)["allowed"]) == set(answer.headers["Allow"].split(", "))
+
+
 def test_equal_hashes_are_inconclusive(client, questions):
     document = strict(post(client, {**questions["bad"], "canary": questions["bad"]["baseline"]}).text)
 

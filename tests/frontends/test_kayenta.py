@@ -280,6 +280,15 @@ def test_wrong_execution_requests(client, execution_request, change, message):
     assert message in strict(answer.text)["message"]
 
 
+def test_thresholds_that_are_no_numbers_are_refused_before_anything_is_judged(client, execution_request):
+    request = {**execution_request("bad"), "thresholds": {"pass": "x", "marginal": 75}}
+
+    answer = client.post(f"/canary/{stored(client)}", json=request)
+
+    assert answer.status_code == 400
+    assert "hresholds.pass" in strict(answer.text)["message"]
+
+
 def test_a_source_that_fails_makes_no_score(client, work, execution_request):
     request = execution_request("bad")
     request["scopes"]["default"]["experimentScope"]["scope"] = "unknown"

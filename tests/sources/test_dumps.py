@@ -204,6 +204,7 @@ def test_a_truncated_gzip_gives_what_came_before_and_then_its_fault(tmp_path):
         ("d.json.gz", b"plain", "gzip data is broken"),
         ("d.csv", b"", "not a table"),
         ("d.csv", b"a,b\n1,2\n", "metric: the column is missing"),
+        ("d.csv", b"metric;side;timestamp;value\nx;canary;0;1,5\n", "its columns are separated by ';', and must be by commas"),
         ("d.csv", b"metric,side,timestamp,value\nm,left,0,1\n", "unknown side 'left'"),
         ("d.csv", b"metric,side,timestamp,value\nm,canary,0,x\n", "value.0: not a number: 'x'"),
         ("d.csv", b"metric,side,timestamp,value\nm,canary,soon,1\n", "timestamp.0: not a time: 'soon'"),
