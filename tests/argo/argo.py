@@ -89,10 +89,18 @@ class Argo:
 
     def ask(self, do: str, **fields: Any) -> Any:
         """Send one command; answers what came back, an `error` included."""
+        self.send(do, **fields)
+        return self.receive()
+
+    def send(self, do: str, **fields: Any) -> None:
+        """Send one command without waiting; no more of them than a pipe holds (64 KiB, and as much of answers)."""
         assert self._running.stdin is not None
-        assert self._running.stdout is not None
         self._running.stdin.write(json.dumps({"do": do, **fields}) + "\n")
         self._running.stdin.flush()
+
+    def receive(self) -> Any:
+        """What came back to the first command that was sent and not received."""
+        assert self._running.stdout is not None
         line = self._running.stdout.readline()
         if not line:
             raise RuntimeError(f"the client ended with status {self._running.wait()}")
