@@ -50,6 +50,7 @@ class Executions:
         self._clock = clock
         self._new_id = new_id
         self._held: Execution | None = None
+        self._leaving = False
         self._idle = threading.Event()
         self._idle.set()
 
@@ -76,10 +77,21 @@ class Executions:
         return self._source().fetch(queries, deadline=FETCH_SECONDS)
 
     def work_once(self) -> bool:
-        """Work on what has been due for longest; False where nothing is."""
-        execution = self.store.claim(f"{socket.gethostname()}:{os.getpid()}", seconds=CLAIM_SECONDS)
-        if execution is None:
-            return False
+        """Work on what has been due for longest; False where nothing is, or for who leaves."""
+        # Not idle from before the claim on: who left between claim and work would leave it behind for as long as a claim lasts.
+        self._idle.clear()
+        try:
+            if self._leaving:
+                return False
+            execution = self.store.claim(f"{socket.gethostname()}:{os.getpid()}", seconds=CLAIM_SECONDS)
+            if execution is None:
+                return False
+            self._work_on(execution)
+        finally:
+            self._idle.set()
+        return True
+
+    def _work_on(self, execution: Execution) -> None:
         with observer().execution(execution.id, taken_over=execution.taken_over), self._holding(execution):
             if execution.attempt > ATTEMPTS:
                 lost = f"given up: {execution.attempt - 1} workers in turn began to judge this and did not come to an end"
@@ -88,7 +100,6 @@ class Executions:
                 self._one(execution)
             else:
                 self._next_of_series(execution)
-        return True
 
     @contextmanager
     def _holding(self, execution: Execution) -> Iterator[None]:
@@ -104,17 +115,16 @@ class Executions:
                     log.warning("execution %s: its claim could not be renewed: %s", execution.id, error)
 
         self._held = execution
-        self._idle.clear()
         threading.Thread(target=renew, name="claim", daemon=True).start()
         try:
             yield
         finally:
             over.set()
             self._held = None
-            self._idle.set()
 
     def leave(self, patience: float) -> None:
-        """Wait so many seconds for what is at work, then give it back for another to take at once."""
+        """Take nothing more; wait so many seconds for what is at work, then give it back for another to take at once."""
+        self._leaving = True
         if self._idle.wait(patience) or (held := self._held) is None:
             return
         try:

@@ -169,6 +169,35 @@ def test_who_has_to_leave_gives_back_what_is_long(store):
     assert store.execution(execution).document["outcome"]["by"] == id(other)
 
 
+def test_who_has_to_leave_while_it_claims_leaves_nothing_claimed_behind(store, monkeypatch):
+    worker, claim, claiming = Worker(store), store.claim, threading.Event()
+    execution = worker.accept({}, {}, application="a")
+
+    def slow(*args, **more):
+        found = claim(*args, **more)
+        claiming.set()
+        time.sleep(0.3)
+        return found
+
+    monkeypatch.setattr(store, "claim", slow)
+    thread = threading.Thread(target=worker.work_once)
+    thread.start()
+    assert claiming.wait(5)
+    worker.leave(5.0)
+
+    assert store.execution(execution).status == "succeeded"
+    thread.join()
+
+
+def test_who_has_left_takes_nothing_more(store):
+    worker = Worker(store)
+    worker.leave(5.0)
+    execution = worker.accept({}, {}, application="a")
+
+    assert worker.work_once() is False
+    assert store.execution(execution).status == "not_started"
+
+
 def test_nothing_is_at_work_so_nothing_is_waited_for(store):
     began = time.monotonic()
     Worker(store).leave(5.0)
