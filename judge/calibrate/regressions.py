@@ -24,7 +24,7 @@ from judge.core.sequential.assessment import assess
 from judge.core.sequential.budget import Look, share_out
 from judge.core.sequential.evidence import gather
 from judge.core.sequential.judge import NAME as SEQUENTIAL
-from judge.core.sequential.settings import for_traffic, settings_of
+from judge.core.sequential.settings import for_requests, requests_of, settings_of
 from judge.working import Workers
 
 Change = Callable[[Floats, float, np.random.Generator], Floats]
@@ -175,7 +175,7 @@ def is_regressed(config: CanaryConfig, case: Case, metric: MetricConfig, elapsed
         window = Window(start=case.start, end=case.start + elapsed, step=config.window.step, look=number, of=max(config.looks.count, 1))
         verdict = JUDGES[config.judge](config, pairs, traffic=traffic, window=window)
         return any(result.classification.regressed for result in verdict.results if result.name == metric.name)
-    settings = for_traffic(settings_of(config), traffic, pairs)
+    settings = for_requests(settings_of(config), requests_of(traffic, pairs))
     metrics = {one.name: one for one in config.metrics}
     weighed = weigh([blank_result(pair, metrics[pair.metric]) for pair in pairs], config.groups)
     compared = [(metrics[result.name], result.weight) for result in weighed if metrics[result.name].limit is None]

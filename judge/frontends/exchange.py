@@ -21,6 +21,7 @@ from judge.archive.nouns import LABELS, Label, Wanted
 from judge.core.model import Outcome
 from judge.errors import DumpError, Fault, JudgeError
 from judge.frontends.opening import opened
+from judge.frontends.writing import unwritable
 from judge.sources.dumps import RawCanary, parse, split
 from judge.wire.dump import dump_document
 from judge.wire.replay import read_given
@@ -46,7 +47,7 @@ def export_verdicts(output: Path, ids: Sequence[str], *, archive_url: str, wante
                     _progress(count, "written")
         part.replace(output)
     except OSError as error:
-        raise DumpError(f"cannot be written: {error.strerror if error.strerror else error}", where=str(output)) from error
+        raise unwritable(output, error) from error
     finally:
         part.unlink(missing_ok=True)
     _progress(0, "")

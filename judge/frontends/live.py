@@ -19,7 +19,7 @@ from judge.core.model import Classification, Outcome
 from judge.errors import ArchiveError, ConfigError, DumpError, Fault, RequestError, SourceUnreachable, nearest
 from judge.frontends.ids import new_id
 from judge.frontends.printing import STATUS, show
-from judge.frontends.writing import must_be_writable
+from judge.frontends.writing import must_be_writable, unwritable
 from judge.service import write_record
 from judge.settings import Settings, load_settings
 from judge.sources import open_source
@@ -75,7 +75,7 @@ def save_live(asked: dict[str, Any], *, output: Path, append: bool) -> int:
         with output.open(mode) as file:
             file.write(gzip.compress(text.encode(), mtime=0) if output.name.endswith(".gz") else text.encode())
     except OSError as error:
-        raise DumpError(f"cannot be written: {error.strerror or error}", where=str(output)) from error
+        raise unwritable(output, error) from error
     samples = sum(len(pair.baseline) + len(pair.canary) for pair in analysis.pairs)
     click.echo(f"{output}: {len(analysis.pairs)} metrics, {samples} samples")
     return 0

@@ -19,7 +19,12 @@ def write_text(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
-        raise DumpError(f"cannot be written: {error.strerror if error.strerror else error}", where=str(path)) from error
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> DumpError:
+    """Say why a file cannot be written."""
+    return DumpError(f"cannot be written: {error.strerror if error.strerror else error}", where=str(path))
 
 
 def must_be_writable(path: Path | None) -> None:

@@ -36,11 +36,16 @@ def read(path: Path) -> Any:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror if error.strerror else error}", where=str(path)) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"cannot be read: it is not UTF-8 text ({error.reason} at byte {error.start})", where=str(path)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise unreadable(error, where=str(path)) from error
     return parse(text, where=str(path), is_json=path.suffix == ".json")
+
+
+def unreadable(error: OSError | UnicodeDecodeError, *, where: str) -> ConfigError:
+    """Say why a document cannot be read, in plain words."""
+    if isinstance(error, UnicodeDecodeError):
+        return ConfigError(f"cannot be read: it is not UTF-8 text ({error.reason} at byte {error.start})", where=where)
+    return ConfigError(f"cannot be read: {error.strerror if error.strerror else error}", where=where)
 
 
 def parse(text: str, *, where: str, is_json: bool = False) -> Any:

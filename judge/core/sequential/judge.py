@@ -23,7 +23,7 @@ from judge.core.sequential.assessment import Ground, assess
 from judge.core.sequential.budget import look_of, share_out
 from judge.core.sequential.evidence import Evidence, gather
 from judge.core.sequential.joint import Joint, together
-from judge.core.sequential.settings import SequentialSettings, for_traffic, requests_of, settings_of
+from judge.core.sequential.settings import SequentialSettings, for_requests, requests_of, settings_of
 from judge.core.sequential.waiting import wait
 
 NAME = "sequential"
@@ -95,7 +95,8 @@ def judge_sequential(
     >>> verdict.outcome.value, verdict.score, verdict.results[0].classification.value
     ('fail', 0.0, 'high')
     """
-    settings = for_traffic(settings_of(config) if settings is None else settings, traffic, pairs)
+    sizes = requests_of(traffic, pairs)
+    settings = for_requests(settings_of(config) if settings is None else settings, sizes)
     metrics = {metric.name: metric for metric in config.metrics}
     ordered = complete(config, pairs)
     look = look_of(config, window)
@@ -128,7 +129,7 @@ def judge_sequential(
             explanation.explained(case.blank, case.metric, case.evidence, found, look=look, waiting=waiting, notes=notes, settings=settings)
         )
     unfair = [*fairness.of_the_plan(config, window, look), *fairness.of_the_labels(ordered), *fairness.of_the_traffic(traffic)]
-    unfair += fairness.of_the_swings(swinging, requests_of(traffic, pairs))
+    unfair += fairness.of_the_swings(swinging, sizes)
     results = hold_back(results, ordered, window)
     verdict = decide(results, config, traffic=traffic, source_trouble=source_trouble(pairs), warnings=(*warnings, *unfair))
     if settings.joint and not too_little_traffic(config, traffic) and not source_trouble(pairs):

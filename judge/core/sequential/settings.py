@@ -77,7 +77,7 @@ def settings_of(config: CanaryConfig) -> SequentialSettings:
     return replace(DEFAULTS, alpha=config.alpha, joint=config.joint, off=off)
 
 
-def for_traffic(settings: SequentialSettings, traffic: Traffic | None, pairs: Sequence[SeriesPair] = ()) -> SequentialSettings:
+def for_requests(settings: SequentialSettings, sizes: tuple[float, float] | None) -> SequentialSettings:
     """Expect a canary with fewer requests than its baseline to swing more widely.
 
     A mean, a share or a quantile of independent requests varies by one over the root of their number, and what is averaged over pods
@@ -86,19 +86,16 @@ def for_traffic(settings: SequentialSettings, traffic: Traffic | None, pairs: Se
     Parameters
     ----------
     settings : SequentialSettings
-    traffic : Traffic, optional
-        Requests on both sides.
-    pairs : sequence of SeriesPair
-        Where `traffic` says nothing, the totals of a ratio of counts among them do.
+    sizes : tuple of float, optional
+        Requests of baseline and canary, as `requests_of` tells them.
 
     Examples
     --------
-    >>> for_traffic(DEFAULTS, Traffic(baseline=9000.0, canary=1000.0)).wider
+    >>> for_requests(DEFAULTS, (9000.0, 1000.0)).wider
     3.0
-    >>> for_traffic(DEFAULTS, Traffic(baseline=1000.0, canary=9000.0)).wider, for_traffic(DEFAULTS, None).wider
+    >>> for_requests(DEFAULTS, (1000.0, 9000.0)).wider, for_requests(DEFAULTS, None).wider
     (1.0, 1.0)
     """
-    sizes = requests_of(traffic, pairs)
     if sizes is None:
         return settings
     baseline, canary = sizes

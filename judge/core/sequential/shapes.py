@@ -81,7 +81,8 @@ def _tail(  # noqa: PLR0913 - both sides, raw and residual
             # that moved: where the baseline's memory is collected the difference jumps, and the canary did nothing.
             reach = max(settings.spike_deviations * scale, least)
             both = 2 if upward and downward else 1
-            apart, size = np.abs(d) > reach, np.abs(d)
+            size = np.abs(d)
+            apart = size > reach
             up = _compare(apart & (r > size / 2), apart & (s > size / 2), size, ways=both, settings=settings) if upward else Tail()
             down = _compare(apart & (r < -size / 2), apart & (s < -size / 2), size, ways=both, settings=settings) if downward else Tail()
             return up if up.p <= down.p else replace(down, upward=False)

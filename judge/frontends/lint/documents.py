@@ -14,7 +14,7 @@ from typing import Any
 from judge.errors import ConfigError
 from judge.frontends.lint.model import Document, Kind, Place
 from judge.wire.config import parse_config
-from judge.wire.documents import parse
+from judge.wire.documents import parse, unreadable
 
 SUFFIXES = (".yaml", ".yml", ".json")
 STANDARD_INPUT = Path("-")
@@ -80,12 +80,8 @@ def read(path: Path, *, deep: bool = False) -> Iterator[Read]:
     where = "standard input" if path == STANDARD_INPUT else str(path)
     try:
         text = _text(path)
-    except OSError as error:
-        yield Broken(where=where, error=ConfigError(f"cannot be read: {error.strerror if error.strerror else error}", where=where))
-        return
-    except UnicodeDecodeError as error:
-        what = f"cannot be read: it is not UTF-8 text ({error.reason} at byte {error.start})"
-        yield Broken(where=where, error=ConfigError(what, where=where))
+    except (OSError, UnicodeDecodeError) as error:
+        yield Broken(where=where, error=unreadable(error, where=where))
         return
     if path.suffix == ".json":
         yield from _document(text, where, deep=deep, is_json=True)
