@@ -135,7 +135,13 @@ def _broken(fault: str, form: str, id: str) -> Scored:
 
 
 def score_canary(dump: Dump, config: CanaryConfig | None = None, judge_name: str = "", *, named: Known | None = None) -> dict[str, Any]:
-    """Judge one dump.
+    """Judge one dump, as `analyse_dump` does, and write the record that the service would keep."""
+    analysis = analyse_dump(dump, config, judge_name, named=named)
+    return write_record(analysis, id=dump.id, asked_at=analysis.window.end)
+
+
+def analyse_dump(dump: Dump, config: CanaryConfig | None = None, judge_name: str = "", *, named: Known | None = None) -> Analysis:
+    """Judge one dump over its window.
 
     Parameters
     ----------
@@ -146,11 +152,6 @@ def score_canary(dump: Dump, config: CanaryConfig | None = None, judge_name: str
         Instead of the config's judge.
     named : Known, optional
         Configs that the dump may name; the config folder is read where it is left out.
-
-    Returns
-    -------
-    dict
-        The record, as the service would keep it.
 
     Raises
     ------
@@ -183,7 +184,7 @@ def score_canary(dump: Dump, config: CanaryConfig | None = None, judge_name: str
         args={key: value for key, value in dump.args.items() if key not in {"baseline", "canary", "rollout"}},
         rollout=dump.args.get("rollout", ""),
     )
-    analysis = Analysis(
+    return Analysis(
         request=request,
         config=chosen,
         window=window,
@@ -194,7 +195,6 @@ def score_canary(dump: Dump, config: CanaryConfig | None = None, judge_name: str
         source={"type": "dump"},
         warnings=tuple(warnings),
     )
-    return write_record(analysis, id=dump.id, asked_at=window.end)
 
 
 def _read_known() -> Known:

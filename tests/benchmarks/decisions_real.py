@@ -1,4 +1,7 @@
-"""The labelled real canaries, per file and at one look. Labels are read here and nowhere near the judge."""
+"""The labelled real canaries, per file and at one look, judged over their window as `judge score` does.
+
+Labels are read here and nowhere near the judge.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from judge.core.canary import judge_canary
-from judge.core.config import CanaryConfig
 from judge.core.model import Outcome
-from judge.core.sequential.judge import judge_sequential
-from judge.core.sequential.settings import SequentialSettings
-from judge.sources.dumps import Dump, load_dump
+from judge.frontends.scoring import analyse_dump
+from judge.sources.dumps import load_dump
 from tests.benchmarks.startup import REAL
 
 PROMISED = {"delag": (76, 0), "nab": (16, 6), "nezha": (59, 1), "nezha_traces": (22, 2)}
@@ -55,9 +55,9 @@ def judge_file(path: Path) -> File:
     dumps = load_dump(path)
     for dump, label in zip(dumps, labels, strict=True):
         before = time.process_time()
-        outcome = judge_sequential(rules(dump, "sequential"), dump.pairs, settings=SequentialSettings(explain=False)).outcome
+        outcome = analyse_dump(dump).verdict.outcome
         spent += time.process_time() - before
-        theirs = judge_canary(rules(dump, "kayenta"), dump.pairs)
+        theirs = analyse_dump(dump, judge_name="kayenta").verdict
         stopped = any(result.classification.regressed for result in theirs.results)
         if label == "regression":
             regressions[outcome] += 1
@@ -78,11 +78,6 @@ def judge_file(path: Path) -> File:
         kayenta_stopped=theirs_stopped,
         ms=1000 * spent / max(len(dumps), 1),
     )
-
-
-def rules(dump: Dump, judge: str) -> CanaryConfig:
-    """What the dump itself says of its metrics, and defaults."""
-    return CanaryConfig(name=dump.id, metrics=dump.metrics, judge=judge)
 
 
 def report() -> list[File]:

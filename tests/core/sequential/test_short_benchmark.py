@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+from collections import Counter
 from functools import lru_cache
 
 import pytest
 
+from judge.core.model import Outcome
 from judge.core.statistics.looks import levels
+from judge.frontends.scoring import score_canary
+from judge.sources.dumps import load_dump
 from tests.benchmarks import decisions, decisions_real
 from tests.benchmarks.decisions_scenarios import SCENARIOS
 from tests.benchmarks.startup import REAL
@@ -67,13 +73,27 @@ def test_an_unknown_scenario_is_refused(capsys):
 def test_the_real_canaries(capsys):
     files = decisions_real.report()
 
-    assert "MISSED" not in capsys.readouterr().out
-    assert {one.name: (one.caught, one.healthy[decisions_real.Outcome.FAIL]) for one in files} == {
-        "delag": (77, 0),
-        "nab": (16, 3),
-        "nezha": (63, 0),
-        "nezha_traces": (22, 0),
+    # A promise that is missed stays in the table: no canary is judged without its window to meet it.
+    missed = [line for line in capsys.readouterr().out.splitlines() if "MISSED" in line]
+    assert missed == ["healthy with at least 10 points a side: 267 of 358 pass (74.6 %, promised 80 %)  MISSED"]
+    healthy = (Outcome.FAIL, Outcome.MARGINAL, Outcome.INCONCLUSIVE, Outcome.PASS)
+    assert {one.name: (one.caught, *(one.healthy[outcome] for outcome in healthy)) for one in files} == {
+        "delag": (77, 0, 0, 0, 80),
+        "nab": (16, 3, 0, 38, 73),
+        "nezha": (63, 0, 3, 99, 106),
+        "nezha_traces": (22, 0, 0, 54, 15),
     }
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real canaries are not there (../shared/data/real_canaries)")
+def test_the_table_counts_the_verdicts_of_judge_score():
+    path = REAL / "nezha_traces.jsonl.gz"
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        healthy = [json.loads(line)["label"] != "regression" for line in file if line.strip()]
+    verdicts = [score_canary(dump)["verdict"]["verdict"] for dump in load_dump(path)]
+
+    counted = Counter(verdict for verdict, is_healthy in zip(verdicts, healthy, strict=True) if is_healthy)
+    assert counted == {outcome.value: count for outcome, count in decisions_real.judge_file(path).healthy.items()}
 
 
 def test_time_is_what_was_promised():
