@@ -11,11 +11,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import judge.frontends.notebook as notebook  # noqa: PLR0402 - the other form hides the submodule from the type checker
+    import judge.notebook as notebook  # noqa: PLR0402 - the other form hides the submodule from the type checker
+    from judge.config.load import load_config
     from judge.core.canary import judge_canary
     from judge.core.model import Verdict
-    from judge.sources.dumps import load_dump
-    from judge.wire.config import load_config
+    from judge.sources.dumps.read import load_dump
 
 __version__ = "0.1.0"
 __all__ = ["Verdict", "__version__", "judge_canary", "load_config", "load_dump", "notebook"]
@@ -23,15 +23,15 @@ __all__ = ["Verdict", "__version__", "judge_canary", "load_config", "load_dump",
 _HOMES = {
     "Verdict": "judge.core.model",
     "judge_canary": "judge.core.canary",
-    "load_config": "judge.wire.config",
-    "load_dump": "judge.sources.dumps",
+    "load_config": "judge.config.load",
+    "load_dump": "judge.sources.dumps.read",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Load a public name from its home."""
     if name == "notebook":
-        return import_module("judge.frontends.notebook")
+        return import_module("judge.notebook")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     msg = f"module 'judge' has no attribute {name!r}"

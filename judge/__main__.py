@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from judge.frontends.cli import main
+from judge.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -12,6 +12,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.demo_service import client, questions, service, settings
+
+__all__ = ["client", "questions", "service", "settings"]
+
 KEPT = ("JUDGE_REQUIRE_SERVERS", "JUDGE_STORES")
 WITH_GO = ("argo", "stories")
 """Folders whose tests need programs built by Go."""

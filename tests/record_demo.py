@@ -12,13 +12,13 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from judge.analysis import run
-from judge.settings import SourceSettings
+from judge.config.load import load_config
+from judge.config.server_settings import SourceSettings
 from judge.sources import open_source
-from judge.wire.config import load_config
-from judge.wire.dump import dump_document
+from judge.sources.dumps.write import dump_document
+from judge.verdicts.analysis import run
+from judge.wire.json import dumps
 from judge.wire.request import parse_request
-from judge.wire.strict import dumps
 from tests.history import Side, openmetrics, pod_hash
 from tests.servers import prometheus
 

@@ -109,7 +109,7 @@ def test_the_wheel_carries_its_licence_and_its_command(wheel):
     info = f"canary_judge-{PROJECT['version']}.dist-info"
 
     assert "Apache License" in archive.read(f"{info}/licenses/LICENSE").decode()
-    assert "judge = judge.frontends.cli:main" in archive.read(f"{info}/entry_points.txt").decode()
+    assert "judge = judge.cli.main:main" in archive.read(f"{info}/entry_points.txt").decode()
 
 
 def test_every_source_and_store_named_by_an_extra_is_optional():

@@ -21,7 +21,7 @@ from judge.errors import NotAllowed, NotAuthenticated
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from judge.wire.tokens import RightsDocument, TokensDocument
+    from judge.config.tokens_file import RightsDocument, TokensDocument
 
 RIGHTS = ("ask", "read", "label", "kayenta")
 SHORTEST = 20
@@ -247,7 +247,7 @@ def gate_of(document: TokensDocument, *, folder: Path) -> TokenGate:
     )
     signed = None
     if document.jwt is not None:
-        from judge.access.signed import JsonWebTokens
+        from judge.access.jwt import JsonWebTokens
 
         signed = JsonWebTokens(document.jwt, folder=folder)
     proxy = None

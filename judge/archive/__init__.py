@@ -4,7 +4,7 @@ A *record* is a JSON-safe dict that explains one verdict whole: the question, th
 config, queries, samples, settings and versions. Records are kept in a SQLite file
 or in PostgreSQL, by the same code (`judge.archive.sql`); the URL ``none`` keeps
 nothing. Everything that pages and notebooks ask of past verdicts is a method of
-`Archive`; what they ask with and get is in `judge.archive.nouns`.
+`Archive`; what they ask with and get is in `judge.archive.types`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from judge.archive.nouns import EVERYTHING, ConfigTally, Keep, Label, Pruned, Wanted
+from judge.archive.types import EVERYTHING, ConfigTally, Keep, Label, Pruned, Wanted
 from judge.errors import ArchiveError, VerdictNotFound
 
 Record: TypeAlias = dict[str, Any]

@@ -22,10 +22,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from judge.archive import PATIENCE
-from judge.archive.model import SCHEMA_VERSION, metadata, schema
-from judge.archive.trouble import explain
+from judge.archive.error_messages import explain
+from judge.archive.tables import SCHEMA_VERSION, metadata, schema
 from judge.errors import ArchiveError, ConfigError, Fault
-from judge.observing import observer
+from judge.observer import observer
 
 log = logging.getLogger("judge.archive")
 
@@ -172,7 +172,7 @@ def _connectable(url: URL, *, patience: float) -> Engine:
     if url.get_backend_name() != "sqlite":
         engine = sa.create_engine(url, pool_pre_ping=True, pool_timeout=patience, connect_args={"connect_timeout": max(2, round(patience))})
         try:
-            from judge.archive.bounded import bound
+            from judge.archive.postgres_timeouts import bound
         except ImportError:
             return engine  # its first connection says which driver is missing
         # The server's own time-outs come first, as long as there is a server.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from judge.archive.model import kayenta_executions, kayenta_pair_lists, verdicts
-from judge.archive.nouns import Keep, Pruned
+from judge.archive.tables import kayenta_executions, kayenta_pair_lists, verdicts
+from judge.archive.types import Keep, Pruned
 
 STEP = 100
 """Verdicts of one transaction: a writer waits for it for a few hundredths of a second."""

@@ -7,11 +7,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from judge.archive import PATIENCE, Record, Rows, history, retention
+from judge.archive import PATIENCE, Record, Rows, retention
+from judge.archive import queries as history
 from judge.archive.database import Database, clean_text, insert_or_ignore
-from judge.archive.model import questions, records, results, verdicts
-from judge.archive.nouns import EVERYTHING, ConfigTally, Keep, Label, Pruned, Wanted
-from judge.archive.rows import spread, unpack
+from judge.archive.record_rows import spread, unpack
+from judge.archive.tables import questions, records, results, verdicts
+from judge.archive.types import EVERYTHING, ConfigTally, Keep, Label, Pruned, Wanted
 from judge.errors import VerdictNotFound
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from judge.calibrate.reading import Range, Reader
+from judge.calibrate.history_reader import Range, Reader
 from judge.calibrate.scopes import Versions
 from judge.calibrate.timeline import Presence, Timeline, read_timeline
 from judge.core.model import Floats, Series
-from judge.core.scope import duration
+from judge.core.templates import duration
 from judge.errors import QueryRejected
 
 GRID = 60.0

@@ -12,16 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from judge.calibrate.estimates import quantile
-from judge.calibrate.judging import Judged, judge_case
-from judge.calibrate.pairs import Case
-from judge.core import words
+from judge.calibrate.healthy_pairs import Case
+from judge.calibrate.rates import quantile
+from judge.calibrate.trials import Judged, judge_case
+from judge.config.load import parse_config
+from judge.core import formatting as words
 from judge.core.config import CanaryConfig, Margin, MetricConfig
-from judge.core.scope import rate_window
+from judge.core.templates import rate_window
 from judge.errors import ConfigError
-from judge.replay import with_values
-from judge.wire.config import parse_config
-from judge.working import Workers
+from judge.parallel import Workers
+from judge.verdicts.rejudge import with_values
 
 _FEWEST = 2
 _ALARMS = 0.005

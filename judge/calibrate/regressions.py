@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from judge.calibrate.judging import looks_of
-from judge.calibrate.pairs import Case, until
+from judge.calibrate.healthy_pairs import Case, until
+from judge.calibrate.trials import looks_of
 from judge.core.canary import JUDGES
 from judge.core.classification import blank_result
 from judge.core.config import CanaryConfig, Direction, MetricConfig
@@ -25,7 +25,7 @@ from judge.core.sequential.budget import Look, share_out
 from judge.core.sequential.evidence import gather
 from judge.core.sequential.judge import NAME as SEQUENTIAL
 from judge.core.sequential.settings import for_requests, requests_of, settings_of
-from judge.working import Workers
+from judge.parallel import Workers
 
 Change = Callable[[Floats, float, np.random.Generator], Floats]
 """Values in order of time, size, chance -> values."""

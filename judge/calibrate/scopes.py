@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from judge.core.config import CanaryConfig, MetricConfig
-from judge.core.scope import Matcher, duration, escape_regex, escape_string, placeholders, render
+from judge.core.templates import Matcher, duration, escape_regex, escape_string, placeholders, render
 from judge.errors import ConfigError, Fault
 
 _MATCHER = re.compile(r"""([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")

@@ -12,20 +12,20 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from judge.calibrate import document as doc
+from judge.calibrate import result as doc
 from judge.calibrate.discovery import GRID, Found, discover, questions
-from judge.calibrate.judging import Judged, judge_all
-from judge.calibrate.pairs import Asking, Case, Kind, Plan, plan
+from judge.calibrate.healthy_pairs import Asking, Case, Kind, Plan, plan
+from judge.calibrate.history_reader import Reader
+from judge.calibrate.past_rollouts import Replayed, look_ends, replay
 from judge.calibrate.proposal import applicable, apply, propose
-from judge.calibrate.reading import Reader
 from judge.calibrate.regressions import Trial, try_shapes
-from judge.calibrate.replaying import Replayed, look_ends, replay
 from judge.calibrate.scopes import Asked, is_instant, versions_of
+from judge.calibrate.settings_grid import thin, variants
 from judge.calibrate.timeline import Timeline
-from judge.calibrate.variants import thin, variants
-from judge.core import words
+from judge.calibrate.trials import Judged, judge_all
+from judge.core import formatting as words
 from judge.core.config import CanaryConfig
-from judge.working import Workers
+from judge.parallel import Workers
 
 DAY = 86400.0
 _FEW_PAIRS = 100

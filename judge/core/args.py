@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from judge.core.config import ArgConfig, ArgType
-from judge.core.scope import seconds
+from judge.core.templates import seconds
 
 LONGEST_DURATION = 366 * 86400.0
 """Seconds: a longer range asks more of a source than any canary needs."""

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from judge.core import single_look
 from judge.core.conditions import Conditions, unlike
 from judge.core.config import CanaryConfig
 from judge.core.kayenta import adapter
+from judge.core.mann_whitney import judge as single_look
 from judge.core.model import Classification, Problem, SeriesPair, Traffic, Verdict, Window
 from judge.core.sequential import judge as sequential
 

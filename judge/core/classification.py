@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from judge.core import samples, words
+from judge.core import formatting as words
+from judge.core import samples
 from judge.core.config import CanaryConfig, Direction, Margin, MetricConfig
+from judge.core.coverage import missing_side
 from judge.core.methods import MethodEntry
 from judge.core.model import Classification, Comparison, MetricResult, SeriesPair
-from judge.core.presence import missing_side
 from judge.core.statistics.ranks import min_samples
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from judge.core import words
+from judge.core import formatting as words
 from judge.core.model import Traffic
 
 _SHARE_OFF = 1.5

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from judge.core import words
-from judge.core.methods.sample import Sample
+from judge.core import formatting as words
+from judge.core.mann_whitney.sample import Sample
 from judge.core.model import Classification, Floats, Mask, Series, SeriesPair
 from judge.core.pairing import Aligned, align, events_where_asked
 

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from judge.core import words
+from judge.core import formatting as words
 from judge.core.config import CanaryConfig, ScoreThresholds
 from judge.core.model import Classification, GroupScore, MetricResult, Outcome, Traffic, Verdict
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from judge.reports import words
+from judge.reports import text as words
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring  # nosec B405 # written, never read
 
-from judge.reports import words
-from judge.reports.findings import findings, section
+from judge.reports import text as words
+from judge.reports.view_model import findings, section
 
 OPEN = '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="judge">'
 CLOSE = "</testsuites>"

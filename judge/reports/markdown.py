@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from judge.reports import words
-from judge.reports.findings import Finding, findings, look, score, section
+from judge.reports import text as words
+from judge.reports.view_model import Finding, findings, look, score, section
 
 # What Markdown reads as mark-up anywhere, and what it reads so at the start of a line.
 _MARKUP = re.compile(r"([\\`*_\[\]|~$#])")

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from judge.reports import words
-from judge.reports.findings import Finding, findings, look, score, section
-from judge.reports.pictures import interval_picture, series_chart
-from judge.reports.typesetting import Palette, cells, clip, pad, wrap
+from judge.reports import text as words
+from judge.reports.terminal_charts import interval_picture, series_chart
+from judge.reports.terminal_text import Palette, cells, clip, pad, wrap
+from judge.reports.view_model import Finding, findings, look, score, section
 
 _NAME_AT_LEAST = 12
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from judge.core.model import Problem, Series
 
 if TYPE_CHECKING:
-    from judge.settings import SourceSettings
+    from judge.config.server_settings import SourceSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +77,13 @@ class Source(Protocol):
 
 
 def _open_prometheus(settings: SourceSettings) -> Source:
-    from judge.sources.prometheus import PrometheusSource
+    from judge.sources.prometheus.source import PrometheusSource
 
     return PrometheusSource(settings)
 
 
 def _open_dumps(settings: SourceSettings) -> Source:
-    from judge.sources.recorded import RecordedSource
+    from judge.sources.dumps.recorded import RecordedSource
 
     return RecordedSource(settings)
 

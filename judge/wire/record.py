@@ -12,8 +12,8 @@ import numpy as np
 from judge.core.conditions import Conditions
 from judge.core.config import CanaryConfig
 from judge.core.model import Comparison, MetricResult, Series, SeriesPair, Traffic, Verdict, Window
+from judge.wire.json import plain
 from judge.wire.request import Request
-from judge.wire.strict import plain
 
 
 def record(
@@ -29,7 +29,7 @@ def record(
 ) -> dict[str, Any]:
     """Write what was asked, seen and found. Times are unix seconds; what is not a finite number is null.
 
-    `judge.wire.replay` reads it again, so everything that the judge was given must be in it.
+    `judge.verdicts.record_reader` reads it again, so everything that the judge was given must be in it.
     """
     return {
         "request": request_fields(request),

@@ -11,7 +11,7 @@ from typing import Any
 
 from judge.core.args import complaint, is_number, short
 from judge.core.config import ArgConfig, CanaryConfig
-from judge.core.scope import duration, placeholders, resolve_defaults, seconds
+from judge.core.templates import duration, placeholders, resolve_defaults, seconds
 from judge.errors import Fault, RequestError, nearest
 
 ALIASES = {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from judge.archive import Archive, open_archive
-from judge.archive.nouns import Wanted
+from judge.archive.types import Wanted
 from judge.errors import ArchiveError, VerdictNotFound
 from tests.archive.records import asked, ids
 from tests.reports.sample import record

@@ -18,8 +18,8 @@ from alembic.script import ScriptDirectory
 from judge.archive import migrations, open_archive
 from judge.archive.database import Database
 from judge.archive.migrations import VERSION_TABLE, revision, upgrade
-from judge.archive.model import SCHEMA_VERSION, metadata
-from judge.archive.nouns import Wanted
+from judge.archive.tables import SCHEMA_VERSION, metadata
+from judge.archive.types import Wanted
 from judge.errors import ArchiveError
 from tests.archive.records import ids
 from tests.reports.sample import record

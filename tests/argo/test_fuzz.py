@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judge.wire.answer import answer
-from judge.wire.strict import dumps
+from judge.wire.json import dumps
 
 pytestmark = pytest.mark.integration
 

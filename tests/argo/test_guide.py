@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from judge.frontends.lint.registry import RULES
+from judge.lint.registry import RULES
 from tests.argo.argo import ROLLOUT
 from tests.argo.conftest import GUIDE, ROOT
 from tests.servers import loopback

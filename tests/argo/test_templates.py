@@ -14,7 +14,7 @@ from urllib.parse import quote
 import jsonschema
 import pytest
 
-from judge.wire.config import load_configs
+from judge.config.load import load_configs
 from judge.wire.request import parse_request
 from tests.argo.argo import ROLLOUT, module_folder
 from tests.argo.conftest import GUIDE, RELEASED_ALONE, ROOT

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from judge.wire.answer import MAX_BYTES, answer
-from judge.wire.strict import dumps
+from judge.wire.json import dumps
 from tests.benchmarks.machine import machine
 from tests.integration.service import TIMEOUT, post, serving
 from tests.servers import loopback

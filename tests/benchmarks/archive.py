@@ -30,11 +30,11 @@ import psutil
 import sqlalchemy as sa
 
 from judge.archive import each_row, open_archive
-from judge.archive.model import questions, records, results, verdicts
-from judge.archive.nouns import Label, Wanted
-from judge.frontends.http import create_app
-from judge.service import Service
-from judge.settings import Settings
+from judge.archive.tables import questions, records, results, verdicts
+from judge.archive.types import Label, Wanted
+from judge.config.server_settings import Settings
+from judge.server.app import create_app
+from judge.verdicts.service import Service
 from tests.benchmarks.machine import machine
 from tests.postgres import new_database, postgresql
 from tests.servers import free_port, get, process
@@ -69,8 +69,8 @@ class Took:
 
 def fill(url: str, count: int) -> None:
     """Keep a hundred verdicts the usual way, and copy their rows until there are so many."""
-    from judge.frontends.adopting import adopt
-    from judge.sources.dumps import load_dump
+    from judge.sources.dumps.read import load_dump
+    from judge.verdicts.import_dump import adopt
 
     made = [adopt(dump) for dump in load_dump(DEMO / "canaries.jsonl.gz")]
     rng = random.Random(1)

@@ -24,19 +24,19 @@ from pathlib import Path
 import psutil
 
 from judge.calibrate.cache import Cache
-from judge.calibrate.estimates import share
-from judge.calibrate.judging import judge_all, looks_of
-from judge.calibrate.pairs import Kind
+from judge.calibrate.healthy_pairs import Kind
+from judge.calibrate.history_reader import Reader
+from judge.calibrate.past_rollouts import replay
 from judge.calibrate.proposal import applicable, apply, propose
-from judge.calibrate.reading import Reader
-from judge.calibrate.replaying import replay
+from judge.calibrate.rates import share
 from judge.calibrate.scopes import Asked
 from judge.calibrate.study import Options, look_around, plan_pairs
+from judge.calibrate.trials import judge_all, looks_of
+from judge.config.load import load_config, parse_config
+from judge.config.server_settings import SourceSettings
 from judge.core.config import CanaryConfig, Margin
-from judge.settings import SourceSettings
+from judge.parallel import Workers
 from judge.sources import open_source
-from judge.wire.config import load_config, parse_config
-from judge.working import Workers
 from tests.benchmarks.machine import machine
 from tests.calibrate.conftest import victoria
 from tests.calibrate.history import BAD, Past, backfill, import_into, past

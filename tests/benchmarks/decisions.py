@@ -25,10 +25,10 @@ from pathlib import Path
 
 import numpy as np
 
+from judge.core.mann_whitney.judge import judge_single_look
 from judge.core.model import Outcome
 from judge.core.sequential.judge import judge_sequential
 from judge.core.sequential.settings import SequentialSettings
-from judge.core.single_look import judge_single_look
 from judge.core.statistics.counts import wilson
 from tests.benchmarks import decisions_kayenta, decisions_picture, decisions_real, decisions_targets
 from tests.benchmarks.decisions_scenarios import SCENARIOS, Scenario, config, draw, pairs, window

@@ -12,9 +12,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from judge.cli.score import analyse_dump
 from judge.core.model import Outcome
-from judge.frontends.scoring import analyse_dump
-from judge.sources.dumps import load_dump
+from judge.sources.dumps.read import load_dump
 from tests.benchmarks.startup import REAL
 
 PROMISED = {"delag": (76, 0), "nab": (16, 6), "nezha": (59, 1), "nezha_traces": (22, 2)}

@@ -24,11 +24,11 @@ from flask import Flask
 
 from judge.access import digest_of
 from judge.archive import open_archive
-from judge.frontends.demo import FOLDER
-from judge.frontends.http import create_app
-from judge.service import Service
-from judge.settings import Settings, SourceSettings
-from judge.sources.dumps import load_dump
+from judge.cli.demo import FOLDER
+from judge.config.server_settings import Settings, SourceSettings
+from judge.server.app import create_app
+from judge.sources.dumps.read import load_dump
+from judge.verdicts.service import Service
 from tests.benchmarks.machine import machine
 
 TOKEN = "a-token-" + "k" * 40

@@ -18,9 +18,9 @@ import numpy as np
 import psutil
 
 from judge.archive import open_archive
-from judge.frontends.http import create_app
-from judge.service import Service
-from judge.settings import Settings
+from judge.config.server_settings import Settings
+from judge.server.app import create_app
+from judge.verdicts.service import Service
 from tests.benchmarks.machine import machine
 
 METRICS, SAMPLES = 20, 240

@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from judge.analysis import Analysis
+from judge.cli.history_export import written
+from judge.config.load import parse_config
 from judge.core.canary import judge_canary
 from judge.core.model import Series, SeriesPair, Traffic, Window
-from judge.frontends.around import alone, spread
-from judge.frontends.exchange import written
-from judge.reports.page import Around, verdict_page
-from judge.service import write_record
-from judge.wire.config import parse_config
+from judge.reports.verdict_page import Around, verdict_page
+from judge.verdicts.analysis import Analysis
+from judge.verdicts.related import alone, spread
+from judge.verdicts.service import write_record
 from judge.wire.request import Request
 from tests.benchmarks.machine import machine
 

@@ -30,11 +30,12 @@ _EACH = 100
 
 def told() -> Callable[[], object]:
     """A request that tells what a verdict does."""
-    from judge.frontends import logs, signals
-    from judge.frontends.correlation import follow, tell_trace
-    from judge.frontends.ids import new_id
-    from judge.frontends.vitals import Vitals, seen
-    from judge.observing import observer
+    from judge.observer import observer
+    from judge.server.liveness import Vitals, seen
+    from judge.server.telemetry import logging as logs
+    from judge.server.telemetry import metrics as signals
+    from judge.server.telemetry.request_id import follow, tell_trace
+    from judge.wire.ulid import new_id
 
     app = Flask("told")
     follow(app, new_id=lambda: new_id(time.time()))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from judge.frontends.demo import FOLDER
+from judge.cli.demo import FOLDER
 from tests.benchmarks.machine import machine
 
 ROOT = Path(__file__).parents[2]

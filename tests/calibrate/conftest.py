@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from judge.calibrate.cache import Cache
-from judge.calibrate.reading import Reader
-from judge.settings import SourceSettings
+from judge.calibrate.history_reader import Reader
+from judge.config.server_settings import SourceSettings
 from judge.sources import open_source
 from tests.calibrate.history import Past, import_into, past
 from tests.servers import free_port, get, process, require

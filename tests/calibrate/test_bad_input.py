@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from judge.frontends.cli import cli
+from judge.cli.main import cli
 from tests.calibrate.conftest import victoria
 from tests.calibrate.history import DAY, END, Samples, import_into, past, write_openmetrics
 from tests.servers import prometheus

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from judge import notebook
+from judge.cli.calibrate_run import proposed_file
+from judge.cli.main import cli
+from judge.config.load import load_config
 from judge.errors import DumpError
-from judge.frontends import notebook
-from judge.frontends.calibrating import proposed_file
-from judge.frontends.cli import cli
-from judge.wire.config import load_config
 from tests.calibrate.history import END
 from tests.servers import free_port, loopback
 
@@ -218,7 +218,7 @@ def test_wrong_usage_says_what_and_where(tmp_path, more, message):
 
 
 def test_a_source_that_is_away_ends_with_4(tmp_path, monkeypatch):
-    monkeypatch.setattr("judge.calibrate.reading._PAUSE", 0.0)
+    monkeypatch.setattr("judge.calibrate.history_reader._PAUSE", 0.0)
     result = CliRunner().invoke(cli, ["replay", *arguments("http://127.0.0.1:9", tmp_path)])
 
     assert result.exit_code == 4

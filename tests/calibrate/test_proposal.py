@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from judge.calibrate.judging import judge_all
-from judge.calibrate.pairs import Case, Kind
+from judge.calibrate.healthy_pairs import Case, Kind
 from judge.calibrate.proposal import Setting, applicable, apply, propose
+from judge.calibrate.trials import judge_all
+from judge.config.load import parse_config
 from judge.core.model import Series, SeriesPair
-from judge.wire.config import parse_config
-from judge.working import Workers
+from judge.parallel import Workers
 
 N = 31
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from judge.calibrate.estimates import look_by, share, smallest_caught
-from judge.calibrate.judging import judge_all, judge_at
-from judge.calibrate.pairs import Case, Kind
+from judge.calibrate.healthy_pairs import Case, Kind
+from judge.calibrate.rates import look_by, share, smallest_caught
 from judge.calibrate.regressions import COUNTED, SHAPES, caught_at, is_regressed, put_into, try_shapes
+from judge.calibrate.trials import judge_all, judge_at
 from judge.core.config import CanaryConfig, Direction, LooksConfig, MetricConfig, WindowConfig
 from judge.core.model import Series, SeriesPair
-from judge.working import Workers
+from judge.parallel import Workers
 from tests.dask_cluster import cluster
 
 N = 31

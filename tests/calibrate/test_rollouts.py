@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from judge.calibrate.discovery import Found, discover
-from judge.calibrate.replaying import replay
+from judge.calibrate.past_rollouts import replay
 from judge.calibrate.scopes import Asked, versions_of
 from judge.calibrate.timeline import Ending
+from judge.config.load import load_config
 from judge.core.model import Outcome
-from judge.wire.config import load_config
 from tests.calibrate.history import BAD
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -29,8 +29,8 @@ def asked(service: str) -> Asked:
 def found(short_past, past_url, past_cache) -> dict[str, Found]:
     """What discovery makes of each service."""
     from judge.calibrate.cache import Cache
-    from judge.calibrate.reading import Reader
-    from judge.settings import SourceSettings
+    from judge.calibrate.history_reader import Reader
+    from judge.config.server_settings import SourceSettings
     from judge.sources import open_source
 
     source = open_source(SourceSettings(url=past_url, max_series=20_000, read_timeout=30))

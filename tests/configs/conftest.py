@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from judge.settings import SourceSettings
-from judge.sources.prometheus import PrometheusSource
+from judge.config.server_settings import SourceSettings
+from judge.sources.prometheus.source import PrometheusSource
 from tests.configs.exporters import openmetrics
 from tests.servers import prometheus
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from judge.core.scope import placeholders
-from judge.wire.config import load_configs
+from judge.config.load import load_configs
+from judge.core.templates import placeholders
 from judge.wire.request import parse_request
 from tests.configs.exporters import END, STABLE, Version
 

@@ -11,12 +11,12 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from judge.core import words
+from judge.config.load import parse_config
+from judge.config.schema import ConfigDocument
+from judge.config.yaml import Document, parse
+from judge.core import formatting as words
 from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, NOTICE, TOLERANCE
-from judge.core.scope import BUILT_IN, seconds
-from judge.wire.config import parse_config
-from judge.wire.config_document import ConfigDocument
-from judge.wire.documents import Document, parse
+from judge.core.templates import BUILT_IN, seconds
 from judge.wire.request import parse_request
 from tests.configs.questions import CONFIGS, ROOT
 from tests.servers import require

@@ -11,7 +11,7 @@ import urllib.request
 import pytest
 from ruamel.yaml import YAML
 
-from judge.wire.config import load_config, parse_config
+from judge.config.load import load_config, parse_config
 from tests.configs.kustomizations import COMPONENTS, DEPLOY
 from tests.configs.manifests import read_all
 from tests.configs.questions import CONFIGS, FOLDER

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from judge.analysis import run
 from judge.core.model import Classification, Outcome
+from judge.verdicts.analysis import run
 from tests.configs.exporters import END, FAULTY, HEALTHY, PODS, RPS, SLOW, Version
 from tests.configs.questions import CONFIGS, SCOPES, question
 

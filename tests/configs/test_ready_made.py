@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from judge.analysis import run
-from judge.core.scope import placeholders, rate_window, render
-from judge.settings import ENVIRONMENT, ServerDocument, SourceDocument, load_settings
+from judge.config.server_settings import ENVIRONMENT, ServerDocument, SourceDocument, load_settings
+from judge.core.templates import placeholders, rate_window, render
 from judge.sources import Answer, Query
+from judge.verdicts.analysis import run
 from tests.configs.exporters import END, HEALTHY
 from tests.configs.questions import CONFIGS, ERRORS, FOLDER, SCOPES, question
 

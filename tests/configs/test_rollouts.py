@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from judge.core.scope import seconds
-from judge.frontends.cli import cli
-from judge.wire.config import load_configs
+from judge.cli.main import cli
+from judge.config.load import load_configs
+from judge.core.templates import seconds
 from judge.wire.request import parse_request
 from tests.configs.manifests import documents, faults, own_faults, read_all
 from tests.configs.questions import CONFIGS, FOLDER

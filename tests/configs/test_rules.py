@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
-from judge.core.scope import Matcher, render
-from judge.frontends import signals
+from judge.core.templates import Matcher, render
+from judge.server.telemetry import metrics as signals
 from tests.configs.kustomizations import DEPLOY
 from tests.configs.manifests import faults, read_all
 from tests.configs.questions import CONFIGS

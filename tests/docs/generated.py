@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from judge.frontends import signals
-from judge.settings import DEFAULT_ARCHIVE, ENVIRONMENT, ServerDocument, SourceDocument
+from judge.config.server_settings import DEFAULT_ARCHIVE, ENVIRONMENT, ServerDocument, SourceDocument
+from judge.server.telemetry import metrics as signals
 from tests.docs.pages import DOCS, named, rows
 from tests.docs.settings import default_words, type_words
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from judge.wire.documents import Document
+    from judge.config.yaml import Document
 
 REALLY = {"deadline": 8.0, "archive_url": DEFAULT_ARCHIVE}
 """What the service takes where the file says nothing."""

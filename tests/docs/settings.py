@@ -6,9 +6,9 @@ import types
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
-from judge.core.scope import duration
-from judge.wire.documents import Document
-from judge.wire.spelling import Duration
+from judge.config.units import Duration
+from judge.config.yaml import Document
+from judge.core.templates import duration
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

@@ -10,20 +10,20 @@ from importlib import import_module
 import pytest
 
 from judge.archive import NoArchive, open_archive
+from judge.cli.main import FORMATS, cli
+from judge.cli.output import STATUS
+from judge.config.schema import DEFAULT_JUDGE
+from judge.config.server_settings import ENVIRONMENT, ServerDocument, Settings, SourceDocument
 from judge.core.canary import JUDGES
 from judge.core.config import Margin
 from judge.core.methods import METHODS
 from judge.core.model import Classification, Outcome
 from judge.errors import JudgeError
-from judge.frontends.cli import FORMATS, cli
-from judge.frontends.http import create_app
-from judge.frontends.printing import STATUS
-from judge.service import Service
-from judge.settings import ENVIRONMENT, ServerDocument, Settings, SourceDocument
-from judge.sources.dumps import TABLES
+from judge.server.app import create_app
+from judge.sources.dumps.read import TABLES
+from judge.verdicts.service import Service
 from judge.wire import request as wire_request
 from judge.wire.answer import answer
-from judge.wire.config_document import DEFAULT_JUDGE
 from tests.docs import generated
 from tests.docs.pages import DOCS, PAGES, README, ROOT, anchors, blocks, codes, links, named, prose, rows, section, steps, text
 from tests.wire.test_answer import record
@@ -210,7 +210,8 @@ def test_the_level_of_the_method_is_told():
 
 
 def test_the_margins_of_the_method_are_told():
-    from judge.core import config, words
+    from judge.core import config
+    from judge.core import formatting as words
 
     assert {field.name for field in fields(Margin)} == {"relative", "absolute"}
     told = [(row["margin"], row["measured values"], row["counts"]) for row in _table(MANN_WHITNEY, "| margin")]

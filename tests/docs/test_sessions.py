@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from judge.cli.main import cli
+from judge.config.load import parse_config
+from judge.config.server_settings import ServerDocument
+from judge.config.yaml import parse as parse_yaml
+from judge.config.yaml import validate
 from judge.core.kayenta.adapter import is_kayenta_document
-from judge.frontends.cli import cli
-from judge.settings import ServerDocument
-from judge.sources.dumps import RawCanary, parse
-from judge.wire.config import parse_config
-from judge.wire.documents import parse as parse_yaml
-from judge.wire.documents import validate
+from judge.sources.dumps.read import RawCanary, parse
 from judge.wire.request import parse_request
 from tests.configs.questions import CONFIGS
 from tests.docs.pages import DOCS, PAGES, README, ROOT, Block, blocks, everywhere, named, text

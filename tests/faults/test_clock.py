@@ -7,9 +7,9 @@ from contextlib import closing
 import pytest
 
 from judge.archive import open_archive
-from judge.frontends.http import create_app
-from judge.service import Service
-from judge.settings import Settings, SourceSettings
+from judge.config.server_settings import Settings, SourceSettings
+from judge.server.app import create_app
+from judge.verdicts.service import Service
 from tests.integration.test_scenarios import CONFIGS
 
 pytestmark = pytest.mark.integration

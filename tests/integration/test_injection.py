@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from judge.core.scope import render
+from judge.core.templates import render
 from judge.errors import ConfigError
 
 COUNT = 5000

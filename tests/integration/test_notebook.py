@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from judge.frontends import notebook
+from judge import notebook
 from tests.integration.test_scenarios import CONFIGS
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from judge.frontends.cli import cli
-from judge.frontends.lint.answers import LIVE
-from judge.frontends.lint.registry import RULES
+from judge.cli.main import cli
+from judge.lint.registry import RULES
+from judge.lint.rules.live_answers import LIVE
 from tests.docs.pages import blocks
 from tests.history import openmetrics, rollouts
 from tests.lint.test_pages import ROOT, examples

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from judge.frontends.cli import cli
-from judge.frontends.lint.checker import check
-from judge.frontends.lint.documents import Broken, Document, Skipped, line_of, read, split
-from judge.frontends.lint.model import Kind
-from judge.frontends.lint.registry import RULES
+from judge.cli.main import cli
+from judge.lint.checker import check
+from judge.lint.documents import Broken, Document, Skipped, line_of, read, split
+from judge.lint.registry import RULES
+from judge.lint.rule import Kind
 
 ROOT = Path(__file__).parents[2]
 GATE = (ROOT / "configs" / "argo" / "judge-gate.yaml").read_text(encoding="utf-8")

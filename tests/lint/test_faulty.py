@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from judge.frontends.cli import cli
-from judge.frontends.lint.answers import LIVE
-from judge.frontends.lint.checker import UNUSABLE
-from judge.frontends.lint.registry import RULES
+from judge.cli.main import cli
+from judge.lint.checker import UNUSABLE
+from judge.lint.registry import RULES
+from judge.lint.rules.live_answers import LIVE
 
 ROOT = Path(__file__).parents[2]
 FAULTY = ROOT / "tests" / "fixtures" / "faulty"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from judge.frontends.cli import cli
-from judge.frontends.lint.answers import LIVE
-from judge.frontends.lint.registry import RULES
+from judge.cli.main import cli
+from judge.lint.registry import RULES
+from judge.lint.rules.live_answers import LIVE
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "checks"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from judge.sources.dumps import load_dump
+from judge.sources.dumps.read import load_dump
 from judge.wire.request import format_time
 from tests.pages.chromium import chromium
 from tests.servers import free_port, get, process

@@ -12,7 +12,7 @@ import pytest
 from selenium.common.exceptions import NoAlertPresentException
 
 from judge.archive import open_archive
-from judge.archive.nouns import Label
+from judge.archive.types import Label
 from tests.pages.chromium import chromium
 from tests.pages.conftest import DEMO
 from tests.reports.sample import record

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from judge.archive.kayenta import OVER
+from judge.kayenta.store import OVER
 from judge.wire.request import format_time
 from tests.integration.test_kayenta import CONFIG
 from tests.replicas.harness import cluster

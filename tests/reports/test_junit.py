@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judge.frontends.cli import cli
+from judge.cli.main import cli
 from judge.reports.junit import CLOSE, OPEN, broken, document, suite
-from tests.frontends.conftest import DEMO
+from tests.demo_service import DEMO
 
 
 def result(name="latency", classification="pass", reason="fine", **more):

@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from judge.archive.nouns import ConfigTally, MetricTally
-from judge.reports.lists import config_page, configs_page, message_page, rollout_page, verdicts_page
-from judge.reports.page import Around, verdict_page
+from judge.archive.types import ConfigTally, MetricTally
+from judge.reports.list_pages import config_page, configs_page, message_page, rollout_page, verdicts_page
+from judge.reports.verdict_page import Around, verdict_page
 from tests.reports.html import checked
 from tests.reports.sample import record
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from judge.reports.deciding import against_level, decided, missing
-from judge.reports.distribution import distribution
-from judge.reports.evidence import evidence, steps
-from judge.reports.findings import findings
+from judge.reports.charts.distribution import distribution
+from judge.reports.charts.evidence_by_look import evidence, steps
+from judge.reports.charts.time_series import times
+from judge.reports.decision_text import against_level, decided, missing
 from judge.reports.links import graph_link
-from judge.reports.page import Around, verdict_page
-from judge.reports.timeline import times
+from judge.reports.verdict_page import Around, verdict_page
+from judge.reports.view_model import findings
 from tests.reports.html import svgs, text_of
 from tests.reports.sample import START, STEP, record
 

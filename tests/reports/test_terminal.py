@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judge.reports.findings import Interval
-from judge.reports.pictures import interval_picture
 from judge.reports.terminal import verdict_text
-from judge.reports.typesetting import Palette, cells, wrap
+from judge.reports.terminal_charts import interval_picture
+from judge.reports.terminal_text import Palette, cells, wrap
+from judge.reports.view_model import Interval
 from tests.reports.sample import record
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from judge.settings import SourceSettings
+from judge.config.server_settings import SourceSettings
 from judge.sources import Query
-from judge.sources.prometheus import PrometheusSource
+from judge.sources.prometheus.source import PrometheusSource
 
 END = 1_700_000_100.0
 

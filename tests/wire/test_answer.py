@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judge.wire.answer import MAX_BYTES, answer, shorten
-from judge.wire.strict import dumps, plain
+from judge.wire.json import dumps, plain
 
 FIELDS = {"verdict", "pass", "fail", "score", "code", "reason", "metrics", "window", "id", "report"}
 

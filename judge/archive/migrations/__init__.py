@@ -1,7 +1,7 @@
 """Steps from each version of the archive's tables to the next, run with Alembic inside the caller's transaction.
 
 Alembic takes longer to import than `judge score` may last, so it is only loaded where an archive is
-older than the code. A new archive is made from `judge.archive.model` as it is; the tests prove that both
+older than the code. A new archive is made from `judge.archive.tables` as it is; the tests prove that both
 ways end with the same tables.
 """
 

@@ -11,9 +11,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from judge.core import words
+from judge.core import formatting as words
 from judge.core.classification import classify
 from judge.core.config import CanaryConfig, MetricConfig
+from judge.core.coverage import complete, source_trouble
 from judge.core.kayenta.judge import judge_kayenta
 from judge.core.kayenta.results import KayentaMetric, KayentaResult, Label, Summary
 from judge.core.methods import METHODS
@@ -31,7 +32,6 @@ from judge.core.model import (
     Window,
 )
 from judge.core.pairing import events_where_asked
-from judge.core.presence import complete, source_trouble
 from judge.core.scoring import agree, too_little_traffic, weigh
 from judge.core.statistics.ranks import mann_whitney
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from judge.core.kayenta.brent import EPSILON, ITERATIONS, TOLERANCE
 from judge.core.kayenta.counting import GUARD, LARGEST, AllTied, Side, Spread
 from judge.core.kayenta.kernel import Z, rank_interval
-from judge.core.kayenta.probing import Lookup
+from judge.core.kayenta.shift_counts import Lookup
 from judge.core.model import Floats, Mask
 
 PAIRS_TO_SORT = 10_000

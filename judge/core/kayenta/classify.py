@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from judge.core.kayenta.counting import sortable
+from judge.core.kayenta.java_json import MetricRule
 from judge.core.kayenta.kernel import AllTied, Interval, rank_interval
 from judge.core.kayenta.noise import JavaGaussians, noisy
 from judge.core.kayenta.results import Label
 from judge.core.kayenta.transform import mean
-from judge.core.kayenta.values import MetricRule
 from judge.core.model import Floats
 
 FRACTION = 0.25

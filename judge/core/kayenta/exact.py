@@ -23,7 +23,7 @@ import numpy as np
 
 from judge.core.kayenta.counting import LARGEST, Side, Spread
 from judge.core.kayenta.kernel import Interval, Z
-from judge.core.kayenta.probing import Lookup
+from judge.core.kayenta.shift_counts import Lookup
 from judge.core.model import Floats
 
 PAIRS_TO_PARTITION = 20_000

@@ -22,13 +22,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from judge.core.kayenta import cautions
+from judge.core.kayenta import warnings as cautions
 from judge.core.kayenta.classify import classify
-from judge.core.kayenta.noise import JavaGaussians
-from judge.core.kayenta.results import KayentaMetric, KayentaResult, to_json
-from judge.core.kayenta.scoring import score, summary_of
-from judge.core.kayenta.transform import describe, transform
-from judge.core.kayenta.values import (
+from judge.core.kayenta.java_json import (
     CONFIG,
     PAIRS,
     KayentaFault,
@@ -40,6 +36,10 @@ from judge.core.kayenta.values import (
     read_pair,
     score_thresholds,
 )
+from judge.core.kayenta.noise import JavaGaussians
+from judge.core.kayenta.results import KayentaMetric, KayentaResult, to_json
+from judge.core.kayenta.scoring import score, summary_of
+from judge.core.kayenta.transform import describe, transform
 
 __all__ = ["KayentaFault", "KayentaMetric", "KayentaResult", "judge_kayenta", "to_json"]
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from judge.core.kayenta.brent import brent
 from judge.core.kayenta.counting import LARGEST, AllTied, Side, Statistic, by_ranking, has_negative_zero
-from judge.core.kayenta.probing import Lookup
+from judge.core.kayenta.shift_counts import Lookup
 from judge.core.model import Floats
 
 __all__ = ["AllTied", "Interval", "Z", "rank_interval"]

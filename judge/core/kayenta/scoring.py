@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from itertools import accumulate
 
+from judge.core.kayenta.java_json import CONFIG, KayentaFault
 from judge.core.kayenta.results import KayentaGroup, KayentaMetric, Label, Summary
-from judge.core.kayenta.values import CONFIG, KayentaFault
 
 NODATA_SHARE = 50
 """At so many percent of Nodata among the metrics, or more, nothing is scored."""

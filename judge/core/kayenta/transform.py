@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from judge.core.kayenta.values import KayentaFault, MetricRule
+from judge.core.kayenta.java_json import KayentaFault, MetricRule
 from judge.core.model import Floats
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from judge.core.config import MetricConfig
-from judge.core.methods import mann_whitney
-from judge.core.methods.sample import Sample
+from judge.core.mann_whitney import compare as mann_whitney
+from judge.core.mann_whitney.sample import Sample
 from judge.core.model import Comparison
 
 

@@ -8,13 +8,13 @@ from enum import StrEnum
 from judge.core.config import Direction, MetricConfig
 from judge.core.model import Classification
 from judge.core.sequential.budget import Look, split
-from judge.core.sequential.counted import Ratio, compare_counts
+from judge.core.sequential.count_ratio import Ratio, compare_counts
+from judge.core.sequential.directions import bad_sides, beyond, noticed, worst
 from judge.core.sequential.evidence import Evidence, Scaled, on_scale
-from judge.core.sequential.healing import healed_since
 from judge.core.sequential.location import late_shift, noticed_on_average, on_average, shift
+from judge.core.sequential.recovery import healed_since
 from judge.core.sequential.settings import SequentialSettings
 from judge.core.sequential.shapes import Shapes, shapes
-from judge.core.sequential.sides import bad_sides, beyond, noticed, worst
 from judge.core.statistics.dependence import Posterior
 from judge.core.statistics.ranks import RankTest, mann_whitney
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from judge.core import words
+from judge.core import formatting as words
 from judge.core.config import MetricConfig
 from judge.core.model import Comparison, Decision, MetricResult, Wait
 from judge.core.sequential.assessment import Assessment, Ground
 from judge.core.sequential.budget import Look
 from judge.core.sequential.evidence import Evidence, Scaled, fraction
 from judge.core.sequential.joint import Joint
-from judge.core.sequential.sentences import Saying, sentence
+from judge.core.sequential.messages import Saying, sentence
 from judge.core.sequential.settings import SequentialSettings
 from judge.core.statistics.dependence import Posterior, winsorise
 from judge.core.statistics.ranks import RankTest, Shift, hodges_lehmann, mann_whitney

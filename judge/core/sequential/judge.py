@@ -11,20 +11,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from judge.core import words
+from judge.core import formatting as words
 from judge.core.classification import blank_result, classify
 from judge.core.config import CanaryConfig, MetricConfig
+from judge.core.coverage import complete, hold_back, missing_side, source_trouble
 from judge.core.methods import METHODS
 from judge.core.model import MetricResult, Outcome, SeriesPair, Traffic, Verdict, Wait, Window
-from judge.core.presence import complete, hold_back, missing_side, source_trouble
 from judge.core.scoring import decide, too_little_traffic, weigh
-from judge.core.sequential import explanation, fairness
+from judge.core.sequential import baseline_checks as fairness
+from judge.core.sequential import explanation
 from judge.core.sequential.assessment import Ground, assess
 from judge.core.sequential.budget import look_of, share_out
 from judge.core.sequential.evidence import Evidence, gather
 from judge.core.sequential.joint import Joint, together
+from judge.core.sequential.power import wait
 from judge.core.sequential.settings import SequentialSettings, for_requests, requests_of, settings_of
-from judge.core.sequential.waiting import wait
 
 NAME = "sequential"
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from judge.core.model import Classification, Floats
+from judge.core.sequential.directions import beyond
 from judge.core.sequential.evidence import Evidence, Scaled
 from judge.core.sequential.settings import SequentialSettings
-from judge.core.sequential.sides import beyond
 from judge.core.statistics.dependence import (
     Posterior,
     batch_length,

@@ -8,11 +8,11 @@ import struct
 import numpy as np
 import pytest
 
+from judge.core.kayenta.java_json import samples
 from judge.core.kayenta.judge import KayentaFault, judge_kayenta, to_json
 from judge.core.kayenta.noise import JavaGaussians
 from judge.core.kayenta.results import Label, Summary
 from judge.core.kayenta.scoring import group_order, rounded
-from judge.core.kayenta.values import samples
 
 S = [float(i) for i in range(1, 11)]
 H = [float(i) for i in range(21, 31)]

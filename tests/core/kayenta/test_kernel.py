@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 
-from judge.core.kayenta import kernel, probing
+from judge.core.kayenta import kernel
+from judge.core.kayenta import shift_counts as probing
 from judge.core.kayenta.batch import rank_intervals
 from judge.core.kayenta.brent import brent
 from judge.core.kayenta.counting import by_ranking

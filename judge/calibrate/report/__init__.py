@@ -1,0 +1,1 @@
+"""The calibration report, in the terminal and as a page."""

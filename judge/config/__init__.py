@@ -1,0 +1,1 @@
+"""Canary configs and server settings: schemas, rules, loading, reloading."""

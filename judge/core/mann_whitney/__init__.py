@@ -1,0 +1,1 @@
+"""The judge `mann-whitney`: one look at independent samples."""

@@ -1,1 +1,0 @@
-"""Ways in. Each only translates; they own the clock and the ids."""

@@ -1,0 +1,1 @@
+"""Kayenta's API behind its routes: executions, their plan, status and store."""

@@ -1,0 +1,1 @@
+"""How many questions are judged at once, and whose turn it is."""

@@ -1,0 +1,1 @@
+"""Saved canaries: three formats to read, one to write, and a source that answers from them."""

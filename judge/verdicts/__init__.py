@@ -1,0 +1,1 @@
+"""The use cases: ask, score a dump, judge again, import, export."""
