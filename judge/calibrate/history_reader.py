@@ -10,17 +10,22 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from judge.calibrate.cache import Cache
 from judge.core.model import Classification, Series
 from judge.errors import QueryRejected, SourceUnreachable
-from judge.sources import Answer, Query, Source
+from judge.sources import Answer, Query, Source, open_source
+
+if TYPE_CHECKING:
+    from judge.config.server_settings import SourceSettings
 
 MAX_STEPS = 11_000
 _SHORTEST = 60
@@ -234,3 +239,15 @@ def _joined(parts: Sequence[Sequence[Series]]) -> list[Series]:
         Series(t=np.concatenate([one.t for one in several]), v=np.concatenate([one.v for one in several]), labels=several[0].labels)
         for several in found.values()
     ]
+
+
+@contextmanager
+def open_reader(settings: SourceSettings, cache: Path | None, **asks: Any) -> Iterator[Reader]:
+    """Open a source as a reader; `cache` is a folder, `asks` are the reader's other parameters."""
+    source = open_source(settings)
+    try:
+        yield Reader(source, address=str(source.describe().get("url", "")), cache=Cache(cache), **asks)
+    finally:
+        close = getattr(source, "close", None)
+        if close is not None:
+            close()

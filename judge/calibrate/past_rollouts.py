@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from judge.calibrate.history_reader import Range, Reader
 from judge.calibrate.scopes import Asked
@@ -13,8 +14,14 @@ from judge.core.config import CanaryConfig
 from judge.core.model import Classification, Outcome, Problem, Series
 from judge.errors import QueryRejected
 from judge.sources import Answer, Query
-from judge.verdicts.analysis import Analysis, run
+from judge.verdicts.analysis import Analysis, question, run
+from judge.verdicts.records import write_record
+from judge.wire.json import dumps
 from judge.wire.request import Request
+from judge.wire.ulid import question_id
+
+if TYPE_CHECKING:
+    from judge.archive import Archive
 
 NOTE = "replayed from history: nobody asked for this verdict when the rollout ran"
 _PATIENCE = 1e6
@@ -94,6 +101,20 @@ def replay_one(rollout: Rollout, asked: Asked, reader: Reader) -> Replayed:
         if verdict.outcome is Outcome.FAIL:
             break
     return Replayed(rollout=rollout, looks=tuple(looks))
+
+
+def keep_replays(replays: Sequence[Replayed], archive: Archive, *, every_look: bool, settings: Mapping[str, Any]) -> int:
+    """Keep the verdicts, marked as replayed, and count the new ones; the same replay again finds them there."""
+    kept = 0
+    for one in replays:
+        for analysis in one.looks if every_look else one.looks[-1:]:
+            end = analysis.window.end
+            # What is judged later from history is not the verdict that the rollout got, or would have got.
+            name = dumps(["replayed", question(analysis.request, analysis.config, now=end), analysis.window.look])
+            asked = hashlib.sha256(name.encode()).hexdigest()
+            record = write_record(analysis, id=question_id(asked, end), asked_at=end, question=asked, settings=settings)
+            kept += archive.restore({**record, "reusable": False, "replayed": True})
+    return kept
 
 
 class Remembered:

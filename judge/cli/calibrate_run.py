@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import io
 import os
 import sys
@@ -16,24 +15,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from judge.archive import open_archive
-from judge.calibrate.cache import Cache
 from judge.calibrate.discovery import GRID
-from judge.calibrate.history_reader import Reader
+from judge.calibrate.history_reader import Reader, open_reader
 from judge.calibrate.scopes import Asked
 from judge.calibrate.study import Options, estimate, look_around, plan_pairs, study
 from judge.cli.files import must_be_writable, write_text
-from judge.cli.run import find_config, given_args
-from judge.config.server_settings import load_settings
+from judge.cli.run import given_args
 from judge.core import formatting as words
 from judge.core.config import CanaryConfig
 from judge.core.templates import placeholders, resolve_defaults, seconds
 from judge.errors import ConfigError, Fault, RequestError, nearest
 from judge.parallel import Workers
 from judge.reports.terminal_text import Palette
-from judge.sources import open_source
+from judge.verdicts.live import find_config, settings_for, source_of
+from judge.verdicts.records import source_settings
 from judge.wire.json import dumps
 from judge.wire.request import parse_time
-from judge.wire.ulid import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +52,7 @@ class _Session:
     start: float
     end: float
     progress: Progress
+    settings: dict[str, Any]
 
 
 class Progress:
@@ -94,15 +92,9 @@ class Progress:
 
 @contextmanager
 def _session(asked: dict[str, Any]) -> Iterator[_Session]:
-    environ = dict(os.environ)
-    if asked["url"]:
-        environ["JUDGE_PROMETHEUS_URL"] = asked["url"]
-    settings = load_settings(environ)
+    settings = settings_for(asked["url"])
     config = find_config(asked["config"], settings)
-    if config.source not in settings.sources:
-        hint = "give --prometheus or set JUDGE_PROMETHEUS_URL" if config.source == "default" else "it is not in server.yaml"
-        raise ConfigError([Fault(path="source", message=f"there is no source {config.source!r}: {hint}", allowed=tuple(settings.sources))])
-    chosen = settings.sources[config.source]
+    chosen = source_of(config, settings)
     if chosen.type != "prometheus":
         raise ConfigError([Fault(path="source", message=f"the source {config.source!r} holds saved canaries, which have no history")])
     start, end = _period(asked["since"], asked["until"])
@@ -113,19 +105,9 @@ def _session(asked: dict[str, Any]) -> Iterator[_Session]:
         max_series=max(chosen.max_series, 20_000),
         concurrency=asked["at_once"],
     )
-    source = open_source(patient)
-    progress = Progress()
-    reader = Reader(
-        source,
-        address=str(source.describe().get("url", "")),
-        cache=Cache(_cache_folder(asked["cache"])),
-        rate=asked["rate"],
-        at_once=asked["at_once"],
-        deadline=asked["timeout"],
-        progress=progress.reading,
-    )
     path = Path(asked["config"])
-    try:
+    asks = {"rate": asked["rate"], "at_once": asked["at_once"], "deadline": asked["timeout"]}
+    with closing(Progress()) as progress, open_reader(patient, _cache_folder(asked["cache"]), progress=progress.reading, **asks) as reader:
         yield _Session(
             asked=_asked(config, asked),
             path=path if path.is_file() else settings.config_dir / f"{config.name}.yaml",
@@ -133,12 +115,8 @@ def _session(asked: dict[str, Any]) -> Iterator[_Session]:
             start=start,
             end=end,
             progress=progress,
+            settings={"source": source_settings(patient)},
         )
-    finally:
-        progress.close()
-        close = getattr(source, "close", None)
-        if close is not None:
-            close()
 
 
 def _cache_folder(given: str) -> Path | None:
@@ -260,7 +238,7 @@ def _palette() -> Palette:
 def replay_rollouts(asked: dict[str, Any], *, archive_url: str, every_look: bool, form: str) -> int:
     """Find and judge the rollouts of the past, print them, keep them where wanted; return the exit status."""
     from judge.calibrate import result as doc
-    from judge.calibrate.past_rollouts import replay
+    from judge.calibrate.past_rollouts import keep_replays, replay
 
     replays: list[Replayed] = []
     with _session(asked) as session, _interruptible(session) as stopped:
@@ -278,7 +256,8 @@ def replay_rollouts(asked: dict[str, Any], *, archive_url: str, every_look: bool
     elif not rollouts:
         notes.append("no two versions ever ran together: there is no rollout to replay (a Recreate strategy leaves none)")
     if archive_url.strip().lower() != "none":
-        kept = _keep(replays, archive_url, every_look=every_look)
+        with closing(open_archive(archive_url)) as archive:
+            kept = keep_replays(replays, archive, every_look=every_look, settings=session.settings)
         notes.append(f"{kept} verdicts kept, marked as replayed; judge history --archive lists them")
     document = {
         "made_by": "judge replay",
@@ -297,22 +276,6 @@ def replay_rollouts(asked: dict[str, Any], *, archive_url: str, every_look: bool
 
         click.echo(replay_text(document, palette=_palette()))
     return 0
-
-
-def _keep(replays: list[Replayed], archive_url: str, *, every_look: bool) -> int:
-    """Keep the verdicts; the same replay again finds them there and keeps nothing new."""
-    from judge.verdicts.service import write_record
-
-    kept = 0
-    with closing(open_archive(archive_url)) as archive:
-        for one in replays:
-            for analysis in one.looks if every_look else one.looks[-1:]:
-                request, window = analysis.request, analysis.window
-                name = dumps(["replayed", analysis.config.digest, request.baseline, request.canary, request.scope, window.end, window.look])
-                digest = hashlib.sha256(name.encode()).digest()
-                record = write_record(analysis, id=new_id(window.end, entropy=digest[:10]), asked_at=window.end, question=digest.hex())
-                kept += archive.restore({**record, "reusable": False, "replayed": True})
-    return kept
 
 
 def proposed_file(path: Path | None, config: CanaryConfig, settings: list[dict[str, Any]]) -> tuple[str, str]:

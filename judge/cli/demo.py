@@ -22,11 +22,8 @@ import click
 
 from judge.cli.output import show
 from judge.errors import SourceUnreachable
-from judge.sources.dumps.dump import Dump
-from judge.sources.dumps.read import load_dump
-from judge.wire.request import format_time
+from judge.verdicts.example_archive import FOLDER, recorded_questions
 
-FOLDER = Path(__file__).parent.parent / "demo"
 _READY_SECONDS = 30.0
 _ARGO = {"User-Agent": "Go-http-client/1.1", "Accept-Encoding": "identity"}
 
@@ -39,8 +36,7 @@ def run_demo(*, keep: bool, port: int) -> int:
     address = f"http://127.0.0.1:{chosen}"
     with tempfile.TemporaryDirectory(prefix="judge-demo-") as folder, _service(chosen, Path(folder)) as process:
         click.echo(f"judge serve is up on {address}, with two recorded canaries of a shop as its source.\n")
-        for number, dump in enumerate(load_dump(FOLDER / "canaries.jsonl.gz")):
-            asked = _question(dump)
+        for number, asked in enumerate(recorded_questions()):
             answer = _post(address, asked) if number % 2 == 0 else _get(address, asked)
             click.echo(_command(address, asked, is_post=number % 2 == 0))
             click.echo(f"  {json.dumps({key: answer[key] for key in ('verdict', 'score', 'code', 'id')})}\n")
@@ -56,20 +52,6 @@ def run_demo(*, keep: bool, port: int) -> int:
         else:
             click.echo("To look at the report pages, keep it running: judge demo --serve")
     return 0
-
-
-def _question(dump: Dump) -> dict[str, str]:
-    """Ask for the recorded time; a live question leaves start and end out."""
-    assert dump.start is not None
-    assert dump.end is not None
-    return {
-        "config": "http-service",
-        "baseline": dump.args["baseline"],
-        "canary": dump.args["canary"],
-        "service": dump.args["service"],
-        "start": format_time(dump.start),
-        "end": format_time(dump.end),
-    }
 
 
 def _post(address: str, asked: dict[str, str]) -> Any:

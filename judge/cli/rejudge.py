@@ -12,14 +12,13 @@ import click
 from judge.archive import each_row
 from judge.archive.types import Wanted
 from judge.cli.output import worst
-from judge.config.load import load_config
+from judge.config.load import load_config, require_judge
 from judge.config.yaml import parse
-from judge.core.canary import JUDGES
-from judge.errors import ConfigError, DumpError, Fault, VerdictNotFound, nearest
+from judge.errors import ConfigError, DumpError, Fault, VerdictNotFound
 from judge.reports import text as words
 from judge.verdicts.open_archive import opened
+from judge.verdicts.records import versions
 from judge.verdicts.rejudge import Change, Difference, Replay, rejudge
-from judge.verdicts.service import versions
 from judge.wire.json import dumps
 
 SAME, DIFFERENT = 0, 3
@@ -34,9 +33,8 @@ def read_change(config_path: Path | None, judge_name: str, sets: Sequence[str]) 
     ConfigError
         Where one of them cannot be read.
     """
-    if judge_name and judge_name not in JUDGES:
-        message = f"unknown judge {judge_name!r}{nearest(judge_name, JUDGES)}"
-        raise ConfigError([Fault(path="--judge", message=message, allowed=tuple(JUDGES))])
+    if judge_name:
+        require_judge(judge_name, path="--judge")
     values = []
     for text in sets:
         key, equals, value = text.partition("=")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from judge.cli.score import score_canary
 from judge.core.config import CanaryConfig
-from judge.errors import ConfigError, DumpError
-from judge.sources.dumps.read import RawCanary, parse, split
+from judge.verdicts.score_dump import read_parts, score_part
 from judge.wire.json import dumps
 
 SAME, DIFFERENT = 0, 3
@@ -21,16 +19,11 @@ def compare_judges(paths: Sequence[Path], judges: Sequence[str], *, config: Cana
     """Print every canary the judges disagree about, and a count; return the exit status."""
     status = SAME
     count, equal = 0, 0
-    for raw in _parts(paths):
-        if isinstance(raw, DumpError):
-            click.echo(f"judge: {raw}", err=True)
-            status = 2
-            continue
-        try:
-            dump = parse(raw)
-            records = {judge: score_canary(dump, config, judge) for judge in judges}
-        except (DumpError, ConfigError) as error:
-            click.echo(f"judge: {error}", err=True)
+    for part in read_parts(paths):
+        scored = {judge: score_part(part, config, judge) for judge in judges}
+        records = {judge: one.record for judge, one in scored.items() if one.record is not None}
+        if len(records) < len(judges):
+            click.echo(f"judge: {next(one.fault for one in scored.values() if one.fault)}", err=True)
             status = 2
             continue
         count += 1
@@ -43,11 +36,6 @@ def compare_judges(paths: Sequence[Path], judges: Sequence[str], *, config: Cana
     if form not in {"json", "jsonl"}:
         click.echo(f"{count} canaries, the same verdict for {equal}, another for {count - equal} ({' against '.join(judges)})")
     return status if status == 2 else SAME if equal == count else DIFFERENT
-
-
-def _parts(paths: Iterable[Path]) -> Iterator[RawCanary | DumpError]:
-    for path in paths:
-        yield from split(path)
 
 
 def differences(records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

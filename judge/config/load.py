@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from judge.core.config import (
     WindowConfig,
 )
 from judge.core.kayenta.adapter import is_kayenta_document
-from judge.errors import ConfigError, Fault
+from judge.errors import ConfigError, Fault, nearest
 from judge.wire.json import dumps
 
 SETTINGS_FILE = "server.yaml"
@@ -146,6 +146,19 @@ def _metric(metric: MetricDocument) -> MetricConfig:
     )
 
 
+def require_judge(name: str, *, path: str) -> None:
+    """Refuse a judge that is none, by its name; `path` says where the name is given."""
+    if name not in JUDGES:
+        raise ConfigError([Fault(path=path, message=f"unknown judge {name!r}{nearest(name, JUDGES)}", allowed=tuple(JUDGES))])
+
+
+def with_judge(config: CanaryConfig, judge: str) -> CanaryConfig:
+    """Judge by this judge, whatever the config says: another question, so its digest differs."""
+    if judge == config.judge:
+        return config
+    return replace(config, judge=judge, digest=hashlib.sha256(f"{config.digest} {judge}".encode()).hexdigest())
+
+
 def load_config(path: str | Path) -> CanaryConfig:
     """Read one config file.
 
@@ -208,4 +221,4 @@ def config_schema() -> dict[str, Any]:
     return schema
 
 
-__all__ = ["DEFAULT_JUDGE", "config_schema", "load_config", "load_configs", "parse_config", "read_folder"]
+__all__ = ["DEFAULT_JUDGE", "config_schema", "load_config", "load_configs", "parse_config", "read_folder", "require_judge", "with_judge"]

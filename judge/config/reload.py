@@ -6,7 +6,7 @@ named, so that a slip at noon does not leave the rollouts at night without their
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +54,11 @@ def load(folder: Path, *, before: Loaded | None = None) -> Loaded:
             configs[name], homes[name] = before.configs[name], home
             errors = [_goes_on(error, name) if error.where == str(home) else error for error in errors]
     return Loaded(configs=configs, homes=homes, errors=tuple(errors), marks=seen)
+
+
+def serve_only(configs: Sequence[CanaryConfig]) -> Loaded:
+    """Serve these configs and no folder: one question from the command line or a notebook needs one config."""
+    return Loaded(configs={config.name: config for config in configs}, homes={}, errors=(), marks=())
 
 
 def _goes_on(error: ConfigError, name: str) -> ConfigError:

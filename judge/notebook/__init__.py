@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from judge.notebook.archive_records import changes, history, labelled, live, load, looks, rejudge
 from judge.notebook.calibration_frames import calibration
-from judge.notebook.example_archive import rehearse
 from judge.notebook.frames import evidence, metrics, samples, score, verdicts
 from judge.notebook.margins import sweep
 from judge.notebook.planning import samples_needed
 from judge.notebook.plots import plot, plot_looks, plot_sweep
+from judge.verdicts.example_archive import rehearse
 
 __all__ = [
     "calibration",

@@ -17,7 +17,7 @@ from judge.core.model import series_title
 from judge.errors import RequestError
 from judge.notebook.frames import Record, frame_of
 from judge.parallel import Workers
-from judge.verdicts.open_archive import opened
+from judge.verdicts.open_archive import opened, opened_if_there
 from judge.verdicts.rejudge import Change, Replay
 from judge.verdicts.rejudge import rejudge as judge_again
 
@@ -40,6 +40,8 @@ _HISTORY_COLUMNS = {
 _CHANGE_COLUMNS = {
     **dict.fromkeys(("id", "before", "now", "metric", "classification_before", "classification_now", "reason"), "str"),
 }
+_PATIENCE = 60.0
+"""Seconds until a live question must be answered."""
 _TELL_AFTER = 2.0
 """Seconds of work after which its progress is told."""
 
@@ -108,6 +110,8 @@ def labelled(archive: str = "", **filters: Any) -> pd.Series[str]:
 def live(config: str, *, baseline: str, canary: str, prometheus: str = "", args: Mapping[str, str] | None = None, **asked: Any) -> Record:
     """Judge a canary whose samples are still in Prometheus; a past one by its ``start`` and ``end``.
 
+    What the archive has an answer to is not judged again; nothing new is kept.
+
     Parameters
     ----------
     config : str
@@ -128,13 +132,12 @@ def live(config: str, *, baseline: str, canary: str, prometheus: str = "", args:
     SourceUnreachable
         Where Prometheus failed and the config wants an error then.
     """
-    from judge.cli.run import analyse, settings_for
-    from judge.verdicts.service import write_record
-    from judge.wire.ulid import new_id
+    from judge.verdicts.live import ask_live, settings_for
 
-    now = time.time()
-    question = {"config": config, "baseline": baseline, "canary": canary, "args": dict(args or {}), "deadline": 60.0, **asked}
-    return write_record(analyse(question, settings_for(prometheus), now), id=new_id(now), asked_at=now)
+    settings = settings_for(prometheus)
+    question = {"config": config, "baseline": baseline, "canary": canary, "args": {} if args is None else dict(args), **asked}
+    with opened_if_there(settings.archive_url) as kept:
+        return ask_live(question, settings, kept, now=time.time(), deadline=_PATIENCE, keep=False).record
 
 
 def _wanted(filters: Mapping[str, Any]) -> Wanted:

@@ -7,13 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from judge.cli.score import score_canary
-from judge.config.load import parse_config
 from judge.core.config import CanaryConfig
 from judge.core.model import series_title
-from judge.sources.dumps.dump import Dump
-from judge.sources.dumps.read import load_dump
-from judge.verdicts.import_dump import config_document
+from judge.verdicts.score_dump import score_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,14 +54,7 @@ def score(path: str | Path, config: CanaryConfig | None = None) -> list[Record]:
     DumpError, ConfigError
         Where the dump or its config is wrong.
     """
-    return [score_canary(dump, config if config is not None else _own_config(dump)) for dump in load_dump(path)]
-
-
-def _own_config(dump: Dump) -> CanaryConfig | None:
-    """What a dump without a config says of its metrics, as a whole config: so its record can be judged again."""
-    if dump.config is not None:
-        return None
-    return parse_config(config_document(dump), where=f"{dump.id}: what it says of its metrics")
+    return score_file(path, config)
 
 
 def verdicts(records: Sequence[Record]) -> pd.DataFrame:

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from judge.core.canary import judge_canary
-from judge.core.config import Margin, MetricConfig
-from judge.core.model import Outcome
 from judge.core.statistics.counts import wilson
 from judge.notebook.archive_records import in_processes
 from judge.notebook.frames import Record, frame_of
-from judge.verdicts.record_reader import read_given
+from judge.verdicts.rejudge import outcomes_at_margins
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Grid = Sequence[tuple[float, float]]
 
 _COLUMNS = {
     **dict.fromkeys(("tolerance_percent", "notice_percent"), "float64"),
@@ -76,7 +70,9 @@ def sweep(
         )
         raise ValueError(what)
     grid = [(low / 100, high / 100) for low in tolerance for high in notice if high >= low]
-    outcomes = list(in_processes(partial(_outcomes, grid=grid, judge=judge), known, jobs=jobs, what="canaries judged at every margin"))
+    outcomes = list(
+        in_processes(partial(outcomes_at_margins, grid=grid, judge=judge), known, jobs=jobs, what="canaries judged at every margin")
+    )
     rows = []
     for place, (low, high) in enumerate(grid):
         counts = {
@@ -108,29 +104,3 @@ def _shares(name: str, count: int, of: int) -> dict[str, float | None]:
         return {f"{name}_percent": None, f"{name}_low_percent": None, f"{name}_high_percent": None}
     low, high = wilson(count, of, level=0.95)
     return {f"{name}_percent": 100 * count / of, f"{name}_low_percent": 100 * low, f"{name}_high_percent": 100 * high}
-
-
-def _outcomes(record: Record, grid: Grid, judge: str) -> list[str]:
-    """Verdict of one record at every pair of margins."""
-    given = read_given(record)
-    found = []
-    for low, high in grid:
-        metrics = tuple(_with_margins(metric, low, high) for metric in given.config.metrics)
-        config = replace(given.config, metrics=metrics, judge=judge if judge else given.config.judge)
-        if given.traffic is None:
-            config = replace(config, traffic=None)
-        outcome = (
-            judge_canary(config, given.pairs, traffic=given.traffic, window=given.window).outcome if given.pairs else Outcome.INCONCLUSIVE
-        )
-        found.append(outcome.value)
-    return found
-
-
-def _with_margins(metric: MetricConfig, tolerance: float, notice: float) -> MetricConfig:
-    if metric.limit is not None or metric.denominator:
-        return metric
-    return replace(
-        metric,
-        tolerance=Margin(relative=tolerance, absolute=metric.tolerance.absolute),
-        notice=Margin(relative=notice, absolute=metric.notice.absolute),
-    )

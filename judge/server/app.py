@@ -32,7 +32,8 @@ from judge.server.routes.pages import pages, trouble, wants_page
 from judge.server.telemetry import metrics as signals
 from judge.server.telemetry.logging import fields
 from judge.server.telemetry.request_id import follow, request_id, tell_trace
-from judge.verdicts.service import Kept, Service
+from judge.verdicts.records import Kept
+from judge.verdicts.service import Service
 from judge.wire.answer import answer
 from judge.wire.json import dumps
 from judge.wire.request import Request

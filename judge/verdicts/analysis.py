@@ -70,6 +70,14 @@ class Analysis:
         unknown = self.traffic is not None and bool(self.traffic.problem)
         return self.verdict.outcome is Outcome.INCONCLUSIVE and bool(self.pairs) and not missing and not unknown
 
+    @property
+    def source_failed(self) -> bool:
+        """Trouble of the source kept the judge from a verdict."""
+        if self.verdict.outcome is not Outcome.INCONCLUSIVE:
+            return False
+        away = any(pair.problem is not None and pair.problem.classification is Classification.NODATA for pair in self.pairs)
+        return away or bool(self.source_trouble)
+
 
 def question(request: Request, config: CanaryConfig, *, now: float) -> str:
     """Name a question, so that the same one asked twice gets the same answer.

@@ -1,72 +1,124 @@
-"""A saved canary that nobody has judged for the archive yet: judged now, and made a record that can be kept."""
+"""A saved canary taken into an archive: with the verdict that it carries, else judged now."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from judge.cli.score import score_canary
-from judge.config.load import DEFAULT_JUDGE, parse_config
-from judge.core.config import Margin, MetricConfig
+from judge.archive import Archive
+from judge.archive.types import LABELS, Label
+from judge.core.model import Outcome
+from judge.errors import DumpError, Fault, JudgeError
 from judge.sources.dumps.dump import Dump
-from judge.wire.json import dumps
-from judge.wire.ulid import new_id
+from judge.sources.dumps.read import RawCanary, parse, split
+from judge.verdicts.score_dump import score_dump
+from judge.wire.ulid import question_id
+
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+_SIDES = ("baseline", "canary")
+
+
+def import_file(archive: Archive, path: Path) -> Iterator[bool | DumpError]:
+    """Take the canaries of a file in: for each whether it was new, or the fault that kept it out."""
+    for part in split(path):
+        try:
+            yield part if isinstance(part, DumpError) else _import_one(archive, part)
+        except DumpError as error:
+            yield error
+
+
+def _import_one(archive: Archive, part: RawCanary) -> bool:
+    document = part.read()
+    if isinstance(document, Mapping) and isinstance(document.get("record"), Mapping):
+        record, labels = read_record(document, where=part.place)
+        return archive.restore(record, labels)
+    try:
+        return archive.restore(adopt(parse(part)))
+    except JudgeError as error:
+        raise error if isinstance(error, DumpError) else DumpError(str(error), where=part.place) from error
 
 
 def adopt(dump: Dump) -> dict[str, Any]:
-    """Judge a dump and give it an id of the archive's form.
-
-    The id is made from the window's end and the contents, so that the same canary gets the same id again. What
-    the dump says of its metrics is written as a whole config, so that the verdict can be judged again from its record.
+    """Judge a dump and give it an id of the archive's form, the same for the same contents.
 
     Raises
     ------
     ConfigError, DumpError
         Where the dump cannot be judged.
     """
-    config = None
-    if dump.config is None:
-        config = parse_config(config_document(dump), where=f"{dump.id}: what it says of its metrics")
-    record = score_canary(dump, config)
+    record = score_dump(dump)
+    record["id"] = question_id(record["question"], record["asked_at"])
     if not record["request"]["canary"]:
         # A list must be able to tell one from another.
         record["request"]["canary"] = dump.id
-    content = dumps([dump.id, record["request"], record["config"], record["window"], record["samples"]])
-    entropy = hashlib.sha256(content.encode("utf-8", "replace")).digest()[:10]
-    own = {"id": new_id(max(record["asked_at"], 0.0), entropy=entropy), "source": {"type": "dump", "id": dump.id}}
-    return {**record, **own}
+    return record
 
 
-def config_document(dump: Dump) -> dict[str, Any]:
-    """Write what a dump says of its own metrics as a config."""
-    document: dict[str, Any] = {
-        "name": "dump",
-        "judge": DEFAULT_JUDGE,
-        "scope": 'recorded="${hash}"',
-        "looks": {"count": max(dump.looks if dump.looks is not None else 1, 1)},
-        "metrics": [_metric(metric, dump) for metric in dump.metrics],
+def read_record(document: Mapping[str, Any], *, where: str) -> tuple[dict[str, Any], list[Label]]:
+    """Read a line that `judge.verdicts.export` wrote: the record as it was, and its labels.
+
+    Raises
+    ------
+    DumpError
+        With every fault.
+    """
+    record, metrics = document["record"], document.get("metrics", ())
+    faults = list(_faults(record)) + list(_label_faults(document.get("labels", ())))
+    if faults:
+        raise DumpError(faults, where=where)
+    try:
+        whole = with_series(record, metrics)
+    except DumpError as error:
+        raise DumpError(error.faults, where=where) from error
+    except (AttributeError, KeyError, TypeError) as error:
+        raise DumpError([Fault(path="metrics", message=f"do not belong to the record: {error!r}")], where=where) from error
+    given = document.get("labels", ())
+    return whole, [Label(label=one["label"], by=one["by"], why=one["why"], at=float(one["at"])) for one in given]
+
+
+def with_series(record: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Put a record's series back from the dump's metrics, which stand in the same order."""
+    samples = []
+    for index, sample in enumerate(record.get("samples", ())):
+        absent = [side for side in _SIDES if sample.get(side) is None]
+        if absent and index >= len(metrics):
+            raise DumpError([Fault(path=f"metrics.{index}", message="is missing; its samples stand nowhere else")])
+        samples.append({**sample, **{side: metrics[index][side] for side in absent}})
+    return {**record, "samples": samples} if "samples" in record else dict(record)
+
+
+def _faults(record: Mapping[str, Any]) -> Iterator[Fault]:
+    wanted: dict[str, type | tuple[type, ...]] = {
+        "id": str,
+        "asked_at": (int, float),
+        "request": Mapping,
+        "window": Mapping,
+        "verdict": Mapping,
+        "samples": list,
     }
-    if dump.groups:
-        document["groups"] = dict(dump.groups)
-    if dump.score is not None:
-        document["score"] = {"pass": dump.score.passing, "marginal": dump.score.marginal}
-    return document
+    for key, kind in wanted.items():
+        if not isinstance(record.get(key), kind) or isinstance(record[key], bool):
+            yield Fault(path=f"record.{key}", message="is missing" if key not in record else f"must not be {record[key]!r:.60}")
+    if isinstance(record.get("id"), str) and not _ID.fullmatch(record["id"]):
+        yield Fault(path="record.id", message=f"is no id of a verdict: {record['id']!r:.60}")
+    verdict = record.get("verdict")
+    if isinstance(verdict, Mapping):
+        if verdict.get("verdict") not in set(Outcome):
+            yield Fault(path="record.verdict.verdict", message=f"unknown verdict {verdict.get('verdict')!r:.60}", allowed=tuple(Outcome))
+        results = verdict.get("results")
+        if not isinstance(results, list) or not all(isinstance(result, Mapping) for result in results):
+            yield Fault(path="record.verdict.results", message="must be a list of results")
+    if isinstance(record.get("samples"), list) and not all(isinstance(sample, Mapping) for sample in record["samples"]):
+        yield Fault(path="record.samples", message="must be a list of samples")
 
 
-def _metric(metric: MetricConfig, dump: Dump) -> Mapping[str, Any]:
-    counted = any(pair.metric == metric.name and pair.baseline_total is not None for pair in dump.pairs)
-    query = "recorded{${scope}}"
-    found: dict[str, Any] = {"name": metric.name, **({"numerator": query, "denominator": query} if counted else {"query": query})}
-    found |= {"direction": metric.direction.value, "critical": metric.critical, "group": metric.group}
-    if metric.unit:
-        found["unit"] = metric.unit
-    if metric.limit is not None:
-        found["limit"] = {key: value for key, value in (("min", metric.limit.min), ("max", metric.limit.max)) if value is not None}
-    else:
-        found |= {"tolerance": _margin(metric.tolerance), "notice": _margin(metric.notice)}
-    return found
-
-
-def _margin(margin: Margin) -> dict[str, Any]:
-    return {"relative": f"{margin.relative * 100:.12g}%", "absolute": margin.absolute}
+def _label_faults(labels: Any) -> Iterator[Fault]:
+    if not isinstance(labels, Sequence) or isinstance(labels, str):
+        yield Fault(path="labels", message="must be a list")
+        return
+    for index, label in enumerate(labels):
+        good = isinstance(label, Mapping) and label.get("label") in LABELS and isinstance(label.get("at"), int | float)
+        if not good or not all(isinstance(label.get(key), str) for key in ("by", "why")):
+            yield Fault(path=f"labels.{index}", message="must have label (right or wrong), by, why and at (unix seconds)")

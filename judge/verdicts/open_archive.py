@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from judge.archive import Archive, open_archive
+from judge.archive import Archive, NoArchive, open_archive
 from judge.config.server_settings import Settings, load_settings
 from judge.errors import ArchiveError, ConfigError
 
@@ -43,3 +43,14 @@ def opened(url: str, *, settings: Settings | None = None, make: bool = False) ->
         yield archive
     finally:
         archive.close()
+
+
+@contextmanager
+def opened_if_there(url: str) -> Iterator[Archive]:
+    """Open an archive to look things up in; one that keeps nothing where there is none, so that no file is made."""
+    with ExitStack() as stack:
+        try:
+            archive = NoArchive() if url.strip().lower() == "none" else stack.enter_context(opened(url))
+        except ArchiveError:
+            archive = NoArchive()
+        yield archive

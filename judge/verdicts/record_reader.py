@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from judge.config.load import parse_config
+from judge.config.load import parse_config, with_judge
 from judge.core.conditions import Conditions, SideConditions
 from judge.core.config import CanaryConfig
 from judge.core.model import Classification, Problem, Series, SeriesPair, Traffic, Window
@@ -42,6 +42,7 @@ def read_given(record: Mapping[str, Any]) -> Given:
     try:
         document = record["config"]
         config = parse_config(document, where=f"{where}: config")
+        config = with_judge(config, record.get("settings", {}).get("judge", config.judge))
         results = {_key(result["name"], result["labels"]): result for result in record["verdict"]["results"]}
         window = {field.name: record["window"][field.name] for field in fields(Window) if field.name in record["window"]}
         noted = record.get("warnings")
@@ -88,14 +89,18 @@ def _pair(sample: Mapping[str, Any], result: Mapping[str, Any]) -> SeriesPair:
 def _problem(sample: Mapping[str, Any], result: Mapping[str, Any]) -> Problem | None:
     """Why there are no samples; an older record tells it only as the reason of the metric's result."""
     if "problem" in sample:
-        found = sample["problem"]
-        if found is None:
-            return None
-        return Problem(classification=Classification(found["classification"]), message=found["message"])
+        return read_problem(sample["problem"])
     empty = not any(sample[side]["t"] for side in ("baseline", "canary"))
     if empty and result.get("classification") in {Classification.NODATA, Classification.ERROR}:
         return Problem(classification=Classification(result["classification"]), message=result["reason"])
     return None
+
+
+def read_problem(found: Mapping[str, Any] | None) -> Problem | None:
+    """Read why a source had no samples."""
+    if found is None:
+        return None
+    return Problem(classification=Classification(found["classification"]), message=found["message"])
 
 
 def _series(found: Mapping[str, Any]) -> Series:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from judge.config.load import parse_config
+from judge.config.load import parse_config, with_judge
 from judge.config.schema import ConfigDocument, MetricDocument
 from judge.core.canary import judge_canary
-from judge.core.config import CanaryConfig
+from judge.core.config import CanaryConfig, Margin, MetricConfig
 from judge.core.kayenta.adapter import is_kayenta_document
 from judge.core.model import Outcome, Verdict, series_title
 from judge.errors import ConfigError, DumpError, Fault
@@ -82,7 +82,7 @@ def rejudge(record: Mapping[str, Any], change: Change = AS_IT_WAS, *, versions: 
     change : Change
         Settings other than the record's own.
     versions : mapping, optional
-        What takes part now (`judge.verdicts.service.versions`), to name what is of another version than in the record.
+        What takes part now (`judge.verdicts.records.versions`), to name what is of another version than in the record.
 
     Raises
     ------
@@ -131,6 +131,32 @@ def _judge(record: Mapping[str, Any], given: Given) -> Verdict:
     return judged([warning for warning in record["verdict"]["warnings"] if warning not in own])
 
 
+def outcomes_at_margins(record: Mapping[str, Any], grid: Sequence[tuple[float, float]], judge: str) -> list[str]:
+    """Judge one record at every pair of relative margins (tolerance, notice); ratios of counts keep their own."""
+    given = read_given(record)
+    found = []
+    for low, high in grid:
+        metrics = tuple(_with_margins(metric, low, high) for metric in given.config.metrics)
+        config = replace(given.config, metrics=metrics, judge=judge if judge else given.config.judge)
+        if given.traffic is None:
+            config = replace(config, traffic=None)
+        outcome = (
+            judge_canary(config, given.pairs, traffic=given.traffic, window=given.window).outcome if given.pairs else Outcome.INCONCLUSIVE
+        )
+        found.append(outcome.value)
+    return found
+
+
+def _with_margins(metric: MetricConfig, tolerance: float, notice: float) -> MetricConfig:
+    if metric.limit is not None or metric.denominator:
+        return metric
+    return replace(
+        metric,
+        tolerance=Margin(relative=tolerance, absolute=metric.tolerance.absolute),
+        notice=Margin(relative=notice, absolute=metric.notice.absolute),
+    )
+
+
 def _changed(given: Given, record: Mapping[str, Any], change: Change) -> tuple[Given, list[str]]:
     """Put other settings in place, and say what that means for the samples there are."""
     config, notes = given.config, []
@@ -139,11 +165,14 @@ def _changed(given: Given, record: Mapping[str, Any], change: Change) -> tuple[G
         notes.append(f"judged by the config {config.name!r} instead of the record's own")
     if change.values:
         document = config.document if change.config is not None else record["config"]
+        judge = config.judge
         config = parse_config(with_values(document, change.values), where=f"verdict {record['id']}: config with --set")
+        if "judge" not in dict(change.values):
+            config = with_judge(config, judge)
         notes += [f"{key} set to {value}" for key, value in change.values]
     if change.judge and change.judge != config.judge:
         notes.append(f"judge {change.judge} instead of {config.judge}")
-        config = replace(config, judge=change.judge)
+        config = with_judge(config, change.judge)
     known = {metric.name for metric in config.metrics}
     pairs = tuple(pair for pair in given.pairs if pair.metric in known)
     if given.pairs and not pairs:

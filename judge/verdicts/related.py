@@ -5,13 +5,17 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from judge.cli.history_export import written
-from judge.errors import VerdictNotFound
+from judge.errors import DumpError, Fault, VerdictNotFound
 from judge.reports.html import data_link
 from judge.reports.urls import looks_before
 from judge.reports.verdict_page import Around
+from judge.sources.dumps.read import RawCanary, parse, split
+from judge.verdicts.export import dump_with_record
+from judge.verdicts.import_dump import read_record
+from judge.verdicts.score_dump import score_dump
 
 if TYPE_CHECKING:
     from judge.archive import Archive, Rows
@@ -87,7 +91,7 @@ def around(archive: Archive | ConfinedArchive, record: Mapping[str, Any], *, in_
     rows = same_canary(archive, {**request, **named, "replayed": record.get("replayed") is True})
     before = looks_before(record, rows)
     labels = archive.labels(record["id"])
-    dump, no_dump = _in_page(written(record, labels), record["id"]) if in_file else ("", "")
+    dump, no_dump = _in_page(dump_with_record(record, labels), record["id"]) if in_file else ("", "")
     return Around(
         looks=rows,
         records=records_of(archive, before, record),
@@ -105,6 +109,48 @@ def alone(document: Any, own: str, labels: Sequence[Label] | None = None) -> Aro
     return Around(
         labels=None if labels is None else [label_row(label) for label in labels], dump=dump, no_dump=no_dump, dump_name=dump_name(own)
     )
+
+
+def of_dump(path: Path, canary: str) -> tuple[Mapping[str, Any], Around]:
+    """Read the one canary of a file, or the one of this id: its own verdict where it carries one, else judged now.
+
+    Raises
+    ------
+    DumpError
+        Where the file cannot be read, or does not say which canary is meant.
+    """
+    names = []
+    for raw in split(path):
+        if isinstance(raw, DumpError):
+            raise raw
+        document = _document(raw)
+        carried = isinstance(document, Mapping) and isinstance(document.get("record"), Mapping)
+        name = str(document.get("id", raw.fallback_id)) if isinstance(document, Mapping) else raw.fallback_id
+        names.append(name)
+        if canary in ("", name):
+            found, chosen = (raw, carried), document
+            if canary:
+                break
+    if canary and canary not in names:
+        raise DumpError([Fault(path="--canary", message=f"there is no canary {canary!r}", allowed=tuple(names[:20]))], where=str(path))
+    if not canary and len(names) > 1:
+        message = f"holds {len(names)} canaries; choose one with --canary"
+        raise DumpError([Fault(path="", message=message, allowed=tuple(names[:20]))], where=str(path))
+    raw, carried = found
+    if not carried:
+        record = score_dump(parse(raw))
+        return record, alone(chosen, record["id"])
+    record, labels = read_record(chosen, where=raw.place)
+    return record, alone(chosen, record["id"], labels)
+
+
+def _document(raw: RawCanary) -> Any:
+    if raw.document is not None:
+        return raw.document
+    try:
+        return json.loads(raw.text)
+    except ValueError as error:
+        raise DumpError(f"not JSON: {error}", where=raw.place) from error
 
 
 def dump_bytes(document: Any) -> bytes:

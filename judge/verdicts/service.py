@@ -1,31 +1,32 @@
 """The judge at work: configs, sources and the archive, opened once and asked many times.
 
-Every front door asks here, so that a question has the same answer at each of them.
+Every live question is asked here: over HTTP, by `judge run` and `judge fetch`, from a notebook. So the same question has the
+same answer, id and record, however it is asked.
 """
 
 from __future__ import annotations
 
 import logging
-import platform
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from judge import __version__
 from judge.access import ANYONE, Caller, Gate
 from judge.access.tokens import Door, read_door
 from judge.archive.types import Keep
-from judge.config.reload import load, marks
+from judge.config.reload import load, marks, serve_only
 from judge.core.config import CanaryConfig
 from judge.core.kayenta.adapter import is_kayenta_document
 from judge.errors import ArchiveError, ConfigError, Fault, nearest
 from judge.observer import observer
 from judge.sources import Source, open_source
-from judge.verdicts.analysis import Analysis, question, run, unjudged
-from judge.wire.record import record, request_fields
+from judge.verdicts.analysis import question, run, unjudged
+from judge.verdicts.records import Kept, source_settings, write_record
+from judge.wire.record import request_fields
 from judge.wire.request import Request, parse_request
+from judge.wire.ulid import new_id, question_id
 
 if TYPE_CHECKING:
     from judge.archive import Archive
@@ -42,30 +43,17 @@ TIDY_PAUSE = 0.5
 _LEAST_SECONDS = 1.0
 
 
-def versions() -> dict[str, str]:
-    """Name what took part in a verdict."""
-    import numpy as np
-
-    return {"judge": __version__, "python": platform.python_version(), "numpy": np.__version__}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """A verdict's record, and a sentence where it could not be kept; `declined` where it was not to be."""
-
-    record: Mapping[str, Any]
-    unkept: str = ""
-    declined: bool = False
-
-
 class Service:
     """Answers questions; safe to use from many threads."""
 
-    def __init__(self, settings: Settings, archive: Archive) -> None:
-        """Load every config; broken ones are named in `config_errors` and the good ones served."""
+    def __init__(self, settings: Settings, archive: Archive, *, configs: Sequence[CanaryConfig] | None = None) -> None:
+        """Load every config of the folder; broken ones are named in `config_errors` and the good ones served.
+
+        `configs` are served instead of the folder's.
+        """
         self.settings = settings
         self.archive = archive
-        self._loaded = load(settings.config_dir)
+        self._loaded = load(settings.config_dir) if configs is None else serve_only(configs)
         self._door = Door() if settings.tokens_file is None else read_door(settings.tokens_file)
         self._sources: dict[str, Source] = {}
         self._lock = threading.Lock()
@@ -198,13 +186,27 @@ class Service:
         request, config = self.read(raw, now=now, caller=caller)
         if config.on_source_error == "error":
             return None
-        made = write_record(unjudged(request, config, why, now=now), id=id, asked_at=now, settings=self._settings_of(config))
+        made = write_record(unjudged(request, config, why, now=now), id=id, asked_at=now, question="", settings=self._settings_of(config))
         return request, Kept(record=made, declined=True)
 
-    def ask(self, raw: Any, *, id: str, now: float, caller: Caller = ANYONE, waited: float = 0.0) -> tuple[Request, Kept]:
+    def ask(
+        self, raw: Any, *, id: str | None = None, now: float, caller: Caller = ANYONE, waited: float = 0.0, keep: bool = True
+    ) -> tuple[Request, Kept]:
         """Answer one question; the same question gets the answer it got before.
 
-        `waited` are the seconds of the deadline that are gone already.
+        Parameters
+        ----------
+        raw : Any
+            The question, as it came.
+        id : str, optional
+            The id of a new verdict. Without one it follows from the question, so that an archive is not needed to give it again.
+        now : float
+            Unix seconds.
+        caller : Caller
+        waited : float
+            Seconds of the deadline that are gone already.
+        keep : bool
+            Whether the archive keeps a new verdict.
 
         Raises
         ------
@@ -229,9 +231,14 @@ class Service:
         # A slow archive takes from the source's time, not from the caller's.
         left = max(self.settings.deadline - waited - (time.monotonic() - began), _LEAST_SECONDS)
         analysis = run(request, config, self.source(config), now=now, deadline=left, turn=self._turn)
+        if id is None:
+            # What is asked again because something was missing is another verdict, and needs another id.
+            id = question_id(asked, analysis.window.end) if analysis.conclusive else new_id(now)
         made = write_record(analysis, id=id, asked_at=now, question=asked, settings=self._settings_of(config))
+        if not keep:
+            return request, Kept(record=made, source_failed=analysis.source_failed)
         with observer().stage("keep"):
-            return request, self._keep(made)
+            return request, replace(self._keep(made), source_failed=analysis.source_failed)
 
     @property
     def retention(self) -> Keep:
@@ -254,10 +261,7 @@ class Service:
 
     def _settings_of(self, config: CanaryConfig) -> dict[str, Any]:
         """Settings that can change a verdict; the source's address is in the record already, secrets never are."""
-        source = self.settings.sources[config.source]
-        limits = ("read_timeout", "connect_timeout", "max_bytes", "max_points", "max_series", "max_query_length")
-        kept = ("type", *limits, "lookback", "partial")
-        return {"deadline": self.settings.deadline, "source": {"name": source.name, **{key: getattr(source, key) for key in kept}}}
+        return {"deadline": self.settings.deadline, "source": source_settings(self.settings.sources[config.source])}
 
     def _keep(self, made: dict[str, Any]) -> Kept:
         try:
@@ -267,28 +271,3 @@ class Service:
         except ArchiveError as error:
             return Kept(record=made, unkept=f"this verdict was not kept: {error}")
         return Kept(record=made)
-
-
-def write_record(
-    analysis: Analysis, *, id: str, asked_at: float, question: str = "", settings: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """Write an analysis as a record; one without a `question` answers none later."""
-    return {
-        "id": id,
-        "asked_at": asked_at,
-        "question": question,
-        "reusable": analysis.conclusive and bool(question),
-        "versions": versions(),
-        "settings": {} if settings is None else dict(settings),
-        "warnings": list(analysis.warnings),
-        **record(
-            request=analysis.request,
-            config=analysis.config,
-            window=analysis.window,
-            verdict=analysis.verdict,
-            pairs=analysis.pairs,
-            traffic=analysis.traffic,
-            conditions=analysis.conditions,
-            source=analysis.source if not analysis.partial else {**(analysis.source or {}), "partial": True},
-        ),
-    }

@@ -12,9 +12,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from judge.cli.score import analyse_dump
 from judge.core.model import Outcome
 from judge.sources.dumps.read import load_dump
+from judge.verdicts.score_dump import analyse_dump
 from tests.benchmarks.startup import REAL
 
 PROMISED = {"delag": (76, 0), "nab": (16, 6), "nezha": (59, 1), "nezha_traces": (22, 2)}
@@ -57,7 +57,7 @@ def judge_file(path: Path) -> File:
         before = time.process_time()
         outcome = analyse_dump(dump).verdict.outcome
         spent += time.process_time() - before
-        theirs = analyse_dump(dump, judge_name="kayenta").verdict
+        theirs = analyse_dump(dump, judge="kayenta").verdict
         stopped = any(result.classification.regressed for result in theirs.results)
         if label == "regression":
             regressions[outcome] += 1

@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from judge.cli.history_export import written
+from judge.verdicts.export import dump_with_record
 from judge.config.load import parse_config
 from judge.core.canary import judge_canary
 from judge.core.model import Series, SeriesPair, Traffic, Window
 from judge.reports.verdict_page import Around, verdict_page
 from judge.verdicts.analysis import Analysis
+from judge.verdicts.records import write_record
 from judge.verdicts.related import alone, spread
-from judge.verdicts.service import write_record
 from judge.wire.request import Request
 from tests.benchmarks.machine import machine
 
@@ -88,7 +88,7 @@ def records(metrics: int, samples: int, looks: int) -> list[dict[str, Any]]:
             traffic=traffic,
             source={"type": "prometheus", "url": "http://prometheus:9090"},
         )
-        found.append(write_record(analysis, id=f"01JD4Z8Q2M7K3N5P9R1T6V8{look:03}", asked_at=window.end + 2.0))
+        found.append(write_record(analysis, id=f"01JD4Z8Q2M7K3N5P9R1T6V8{look:03}", asked_at=window.end + 2.0, question="", settings={}))
     return found
 
 
@@ -110,7 +110,7 @@ def row(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def around(told: list[dict[str, Any]]) -> Around:
     """What `judge report` collects, without an archive."""
-    known = alone(written(told[-1], ()), told[-1]["id"])
+    known = alone(dump_with_record(told[-1], ()), told[-1]["id"])
     return Around(
         looks=[row(one) for one in told],
         records=spread(told, 24),

@@ -9,10 +9,10 @@ from functools import lru_cache
 
 import pytest
 
-from judge.cli.score import score_canary
 from judge.core.model import Outcome
 from judge.core.statistics.looks import levels
 from judge.sources.dumps.read import load_dump
+from judge.verdicts.score_dump import score_dump
 from tests.benchmarks import decisions, decisions_real
 from tests.benchmarks.decisions_scenarios import SCENARIOS
 from tests.benchmarks.startup import REAL
@@ -90,7 +90,7 @@ def test_the_table_counts_the_verdicts_of_judge_score():
     path = REAL / "nezha_traces.jsonl.gz"
     with gzip.open(path, "rt", encoding="utf-8") as file:
         healthy = [json.loads(line)["label"] != "regression" for line in file if line.strip()]
-    verdicts = [score_canary(dump)["verdict"]["verdict"] for dump in load_dump(path)]
+    verdicts = [score_dump(dump)["verdict"]["verdict"] for dump in load_dump(path)]
 
     counted = Counter(verdict for verdict, is_healthy in zip(verdicts, healthy, strict=True) if is_healthy)
     assert counted == {outcome.value: count for outcome, count in decisions_real.judge_file(path).healthy.items()}

@@ -13,7 +13,7 @@ from judge.core.model import Classification, Outcome, Problem, Series
 from judge.errors import SourceUnreachable
 from judge.sources import Answer
 from judge.verdicts.analysis import question, run
-from judge.verdicts.service import write_record
+from judge.verdicts.records import write_record
 from judge.wire.answer import answer
 from judge.wire.request import parse_request
 
@@ -90,7 +90,7 @@ def test_a_partial_answer_is_told_with_the_verdict():
 
     assert found.verdict.outcome is Outcome.PASS
     assert found.verdict.warnings == ("the source answered 2 of 9 queries in part only: what is missing may be what matters",)
-    told = answer(write_record(found, id="1", asked_at=NOW))
+    told = answer(write_record(found, id="1", asked_at=NOW, question="", settings={}))
     assert (told["verdict"], told["reason"]) == ("pass", f"{found.verdict.reason} (a part of the source did not answer)")
 
 

@@ -17,8 +17,8 @@ from judge.errors import ConfigError, DumpError
 from judge.sources.dumps.read import RawCanary, load_dump, parse, split
 from judge.verdicts.analysis import Analysis
 from judge.verdicts.import_dump import adopt
+from judge.verdicts.records import versions, write_record
 from judge.verdicts.rejudge import AS_IT_WAS, Change, rejudge, with_values
-from judge.verdicts.service import versions, write_record
 from judge.wire.json import dumps
 from judge.wire.request import Request
 
@@ -112,7 +112,7 @@ def recorded(kind: str, judge: str = "sequential", **changed: object) -> dict:
         source={"type": "test"},
         **given,
     )
-    return json.loads(dumps(write_record(analysis, id="01A", asked_at=1e9)))
+    return json.loads(dumps(write_record(analysis, id="01A", asked_at=1e9, question="", settings={})))
 
 
 @pytest.mark.parametrize("judge", JUDGES)

@@ -83,11 +83,11 @@ def _add_verdict(doors: Blueprint, service: Service) -> None:
 
     @doors.get("/verdicts/<verdict_id>/dump")
     def dump(verdict_id: str) -> Response:
-        from judge.cli.history_export import written
+        from judge.verdicts.export import dump_with_record
         from judge.verdicts.related import dump_bytes, dump_name
 
         archive = readable(service)
-        found = Response(dump_bytes(written(archive.get(verdict_id), archive.labels(verdict_id))), mimetype="application/gzip")
+        found = Response(dump_bytes(dump_with_record(archive.get(verdict_id), archive.labels(verdict_id))), mimetype="application/gzip")
         found.headers["Content-Disposition"] = f'attachment; filename="{dump_name(verdict_id)}"'
         found.headers["X-Content-Type-Options"] = "nosniff"
         return found

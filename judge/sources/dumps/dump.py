@@ -22,7 +22,8 @@ class Dump:
 
     `metrics` is what the dump itself says of its metrics; `config` the name of a
     config or a whole config document, where the dump has one. `groups` and `score`
-    come from a Kayenta config that lies with the samples.
+    come from a Kayenta config that lies with the samples. `record` is the verdict that
+    a dump of a live question carries: its question, settings and source.
     """
 
     id: str
@@ -39,3 +40,4 @@ class Dump:
     conditions: Conditions | None = None
     groups: Mapping[str, float] = field(default_factory=dict)
     score: ScoreThresholds | None = None
+    record: Mapping[str, Any] | None = None

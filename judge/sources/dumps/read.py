@@ -157,6 +157,17 @@ def parse(raw: RawCanary) -> Dump:
     return _Reader(raw.place).canary(document, raw.fallback_id)
 
 
+def _carried(record: Any) -> Mapping[str, Any] | None:
+    """The record that `judge fetch` and `judge history export` write into a dump; anything else of this name is ignored."""
+    if not isinstance(record, Mapping) or not all(isinstance(record.get(key), Mapping) for key in ("request", "settings", "source")):
+        return None
+    request, asked_at = record["request"], record.get("asked_at")
+    texts = all(isinstance(request.get(key), str) for key in ("config", "baseline", "canary", "scope", "rollout"))
+    numbers = all(isinstance(request.get(key), int | float | None) for key in ("start", "end", "window", "look"))
+    is_whole = texts and numbers and isinstance(request.get("args"), Mapping) and isinstance(asked_at, int | float)
+    return record if is_whole else None
+
+
 class _Reader(Values):
     """Reads one canary of the first form and collects its faults."""
 
@@ -201,6 +212,7 @@ class _Reader(Values):
             step=step,
             traffic=traffic,
             conditions=conditions,
+            record=_carried(document.get("record")),
         )
 
     def traffic(self, value: Mapping[str, Any]) -> Traffic | None:

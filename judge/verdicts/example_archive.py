@@ -6,11 +6,34 @@ import tempfile
 from pathlib import Path
 
 from judge.archive import open_archive
-from judge.cli.demo import FOLDER
 from judge.config.server_settings import Settings, SourceSettings
+from judge.sources.dumps.dump import Dump
 from judge.sources.dumps.read import load_dump
 from judge.verdicts.service import Service
+from judge.wire.request import format_time
 from judge.wire.ulid import new_id
+
+FOLDER = Path(__file__).parent.parent / "demo"
+"""The recordings that ship with the package, with their config and settings."""
+RECORDING = FOLDER / "canaries.jsonl.gz"
+
+
+def recorded_questions() -> list[dict[str, str]]:
+    """Ask about each recorded canary, over all that was recorded of it; a live question leaves start and end out."""
+    return [_question(dump) for dump in load_dump(RECORDING)]
+
+
+def _question(dump: Dump) -> dict[str, str]:
+    assert dump.start is not None
+    assert dump.end is not None
+    return {
+        "config": "http-service",
+        "baseline": dump.args["baseline"],
+        "canary": dump.args["canary"],
+        "service": dump.args["service"],
+        "start": format_time(dump.start),
+        "end": format_time(dump.end),
+    }
 
 
 def rehearse(folder: str | Path | None = None, *, looks: int = 20) -> str:
@@ -25,25 +48,15 @@ def rehearse(folder: str | Path | None = None, *, looks: int = 20) -> str:
     """
     place = Path(tempfile.mkdtemp(prefix="judge-rehearsal-")) if folder is None else Path(folder)
     url = f"sqlite:///{(place / 'judge.sqlite').resolve()}"
-    recording = FOLDER / "canaries.jsonl.gz"
-    source = SourceSettings(type="dumps", path=str(recording))
+    source = SourceSettings(type="dumps", path=str(RECORDING))
     archive = open_archive(url)
     service = Service(Settings(sources={"default": source}, config_dir=FOLDER, archive_url=url), archive)
-    for dump in load_dump(recording):
+    for dump in load_dump(RECORDING):
         assert dump.start is not None
         assert dump.end is not None
         for look in range(1, looks + 1):
             end = dump.start + (dump.end - dump.start) * look / looks
-            question = {
-                "config": "http-service",
-                "baseline": dump.args["baseline"],
-                "canary": dump.args["canary"],
-                "rollout": dump.args.get("rollout", "shop"),
-                "service": dump.args.get("service", "shop"),
-                "start": str(dump.start),
-                "end": str(end),
-                "look": str(look),
-            }
-            service.ask(question, id=new_id(end), now=end)
+            asked = {**_question(dump), "rollout": dump.args.get("rollout", "shop"), "end": str(end), "look": str(look)}
+            service.ask(asked, id=new_id(end), now=end)
     archive.close()
     return url
