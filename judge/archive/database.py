@@ -21,8 +21,8 @@ from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
-from judge.archive import PATIENCE
 from judge.archive.error_messages import explain
+from judge.archive.interface import PATIENCE
 from judge.archive.tables import SCHEMA_VERSION, metadata, schema
 from judge.errors import ArchiveError, ConfigError, Fault
 from judge.observer import observer

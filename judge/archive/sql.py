@@ -7,9 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from judge.archive import PATIENCE, Record, Rows, retention
 from judge.archive import queries as history
+from judge.archive import retention
 from judge.archive.database import Database, clean_text, insert_or_ignore
+from judge.archive.interface import PATIENCE, Record, Rows
 from judge.archive.record_rows import spread, unpack
 from judge.archive.tables import questions, records, results, verdicts
 from judge.archive.types import EVERYTHING, ConfigTally, Keep, Label, Pruned, Wanted

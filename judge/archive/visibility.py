@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from judge.access import Caller
-from judge.archive import Archive, Record, Rows
+from judge.archive.interface import Archive, Record, Rows
 from judge.archive.types import EVERYTHING, ConfigTally, Label, Wanted
 from judge.errors import VerdictNotFound
 
