@@ -14,7 +14,7 @@
 # %% [markdown]
 # # Choose thresholds
 #
-# `tolerance` is the change that is accepted, `notice` the smallest one that must not slip through. Which ones fit? Judge many past
+# `tolerance` is the change that is accepted, `must_detect` the smallest one that must not slip through. Which ones fit? Judge many past
 # canaries whose truth is known at several of both, and count: healthy ones that would have been stopped, bad ones that would have
 # passed.
 #
@@ -53,8 +53,8 @@ verdicts.groupby(["truth", "verdict"]).size().unstack(fill_value=0)
 # one in eight.
 
 # %%
-sweep = judge.notebook.sweep(records, truth, tolerance=(2, 5, 10, 20, 40), notice=(20, 40))
-columns = ["tolerance_percent", "notice_percent", "healthy", "false_alarms", "healthy_open", "bad", "missed", "caught"]
+sweep = judge.notebook.sweep(records, truth, tolerance=(2, 5, 10, 20, 40), must_detect=(20, 40))
+columns = ["tolerance_percent", "must_detect_percent", "healthy", "false_alarms", "healthy_open", "bad", "missed", "caught"]
 sweep[columns]
 
 # %%
@@ -63,10 +63,10 @@ judge.notebook.plot_sweep(sweep)
 # %% [markdown]
 # Read it from the lower left corner: there nothing healthy is stopped and nothing bad passes. A larger **tolerance** stops fewer
 # healthy canaries and catches fewer bad ones; what it does not catch is not passed for that, but left open, as long as it is beyond
-# `notice`. A larger **notice** lets more canaries end in a verdict, and more bad ones with it.
+# `must_detect`. A larger **must_detect** lets more canaries end in a verdict, and more bad ones with it.
 
 # %%
-interval = ["tolerance_percent", "notice_percent", "false_alarm_percent", "false_alarm_low_percent", "false_alarm_high_percent"]
+interval = ["tolerance_percent", "must_detect_percent", "false_alarm_percent", "false_alarm_low_percent", "false_alarm_high_percent"]
 sweep[interval].round(1)
 
 # %% [markdown]
@@ -75,7 +75,7 @@ sweep[interval].round(1)
 # It knows neither margin, so one row says it all.
 
 # %%
-theirs = judge.notebook.sweep(records, truth, tolerance=(5,), notice=(20,), judge="kayenta")
+theirs = judge.notebook.sweep(records, truth, tolerance=(5,), must_detect=(20,), judge="kayenta")
 theirs[columns[2:]]
 
 # %% [markdown]
@@ -89,7 +89,7 @@ theirs[columns[2:]]
 # %%
 half = records[::2], records[1::2]
 for name, part in zip(("chosen on", "counted on"), half, strict=True):
-    counted = judge.notebook.sweep(part, truth, tolerance=(5, 20), notice=(20,))
+    counted = judge.notebook.sweep(part, truth, tolerance=(5, 20), must_detect=(20,))
     for row in counted.itertuples():
         print(
             f"{name}: tolerance {row.tolerance_percent:.0f} %: {row.false_alarms} of {row.healthy} healthy stopped, "

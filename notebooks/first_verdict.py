@@ -61,7 +61,7 @@ judge.notebook.metrics(healthy)[columns].round(4)
 # * **Do the sides move together?** Ups and downs that both share are the service's own, and no fault of the canary.
 # * **When did it turn?** A canary that was bad from its first minute differs from one that got worse: the judge compares the whole
 #   window, so late trouble is diluted by a good past.
-# * **Is it one bad minute or all of them?** The boxes tell. Ranks hardly notice a single outlier.
+# * **Is it one bad minute or all of them?** The boxes tell. Ranks hardly must_detect a single outlier.
 # * **Are there gaps?** A minute that one side lacks is compared on neither.
 
 # %%

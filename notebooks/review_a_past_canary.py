@@ -90,7 +90,7 @@ print(f"{len(judge.notebook.changes(looks, again))} differences")
 # Then with errors that may double and latency that may grow by a third before anybody calls it a regression:
 
 # %%
-lenient = judge.notebook.rejudge(looks, tolerance={"relative": "100%", "absolute": 0.05}, notice={"relative": "150%", "absolute": 0.1})
+lenient = judge.notebook.rejudge(looks, tolerance={"relative": "100%", "absolute": 0.05}, must_detect={"relative": "150%", "absolute": 0.1})
 changed = judge.notebook.changes(looks, lenient)
 whole = changed[changed["metric"] == ""]
 print(f"{len(whole)} of {len(looks)} verdicts would have been others")

@@ -30,8 +30,8 @@ _SHIFTS = 0.01
 _OPEN = 0.2
 _OPEN_AFTERWARDS = 0.1
 _TOLERANCES = (0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5)
-_NOTICES = (0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
-_NOTICES_OF_COUNTS = (0.005, 0.01, 0.02, 0.05)
+_MUST_DETECTS = (0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
+_MUST_DETECTS_OF_COUNTS = (0.005, 0.01, 0.02, 0.05)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +60,12 @@ def propose(
         chosen = [*_tests(metric, grounds, len(mine)), *_tolerance(metric, grounds, judged, len(mine))]
         changed = _with(metric, chosen)
         if sum(one.last == "undecided" for one in mine) > _OPEN * len(mine):
-            # What a test keeps open that is switched off anyway is no reason for a wider notice.
+            # What a test keeps open that is switched off anyway is no reason for a wider must_detect.
             still_open = _open(config, changed, cases, workers=workers)
             if still_open > _OPEN:
-                chosen += _notice(config, changed, cases, still_open, workers=workers)
-        if changed.tolerance != metric.tolerance and not any(one.key.endswith(".notice") for one in chosen):
-            chosen += _wider_notice(changed)
+                chosen += _must_detect(config, changed, cases, still_open, workers=workers)
+        if changed.tolerance != metric.tolerance and not any(one.key.endswith(".must_detect") for one in chosen):
+            chosen += _wider_must_detect(changed)
         found += chosen
     return [*found, *_advice(config, scrape)]
 
@@ -109,31 +109,33 @@ def _with(metric: MetricConfig, settings: Sequence[Setting]) -> MetricConfig:
     return metric
 
 
-def _wider_notice(metric: MetricConfig) -> Iterator[Setting]:
+def _wider_must_detect(metric: MetricConfig) -> Iterator[Setting]:
     tolerance = metric.tolerance.relative
-    if metric.notice.relative < 2 * tolerance:
-        before = words.percent(metric.notice.relative, sign=False)
-        wider = next((one for one in _NOTICES if one >= 2 * tolerance), 1.0)
+    if metric.must_detect.relative < 2 * tolerance:
+        before = words.percent(metric.must_detect.relative, sign=False)
+        wider = next((one for one in _MUST_DETECTS if one >= 2 * tolerance), 1.0)
         why = "must stay well above the tolerance"
-        yield Setting(metric=metric.name, key=f"metrics.{metric.name}.notice", before=before, after=_percent(wider), why=why)
+        yield Setting(metric=metric.name, key=f"metrics.{metric.name}.must_detect", before=before, after=_percent(wider), why=why)
 
 
-def _notice(config: CanaryConfig, metric: MetricConfig, cases: Sequence[Case], still_open: float, *, workers: Workers) -> Iterator[Setting]:
-    """The smallest notice at which healthy pairs are decided; else the metric only makes noise."""
+def _must_detect(
+    config: CanaryConfig, metric: MetricConfig, cases: Sequence[Case], still_open: float, *, workers: Workers
+) -> Iterator[Setting]:
+    """The smallest must_detect at which healthy pairs are decided; else the metric only makes noise."""
     share = words.percent(still_open, sign=False)
     counted = bool(metric.denominator)
-    now = metric.notice.absolute if counted else metric.notice.relative
+    now = metric.must_detect.absolute if counted else metric.must_detect.relative
     before = f"{now * 100:g}pp" if counted else words.percent(now, sign=False)
-    for size in _NOTICES_OF_COUNTS if counted else _NOTICES:
+    for size in _MUST_DETECTS_OF_COUNTS if counted else _MUST_DETECTS:
         if size <= now:
             continue
-        wider = replace(metric.notice, absolute=size) if counted else Margin(relative=size, absolute=metric.notice.absolute)
-        if _open(config, replace(metric, notice=wider), cases, workers=workers) <= _OPEN_AFTERWARDS:
+        wider = replace(metric.must_detect, absolute=size) if counted else Margin(relative=size, absolute=metric.must_detect.absolute)
+        if _open(config, replace(metric, must_detect=wider), cases, workers=workers) <= _OPEN_AFTERWARDS:
             after: Any = f"{size * 100:g}pp" if counted else _percent(size)
-            if counted and metric.notice.relative:
-                after = {"relative": _percent(metric.notice.relative), "absolute": after}
+            if counted and metric.must_detect.relative:
+                after = {"relative": _percent(metric.must_detect.relative), "absolute": after}
             why = f"{share} of the healthy pairs stayed undecided: a change of {before} is smaller than this metric's own noise"
-            yield Setting(metric=metric.name, key=f"metrics.{metric.name}.notice", before=before, after=after, why=why)
+            yield Setting(metric=metric.name, key=f"metrics.{metric.name}.must_detect", before=before, after=after, why=why)
             return
     why = f"{share} of the healthy pairs stayed undecided, whatever may slip through: this metric only makes noise"
     remedy = "drop it, or give it more requests (a longer step)"

@@ -21,7 +21,7 @@ TOLERANCES = (0.5, 2.0, 3.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """What other settings come to: healthy pairs stopped and undecided, and those caught where one metric is worse by `notice`."""
+    """What other settings come to: healthy pairs stopped and undecided, and those caught where one metric is worse by `must_detect`."""
 
     name: str
     stopped: Share
@@ -118,14 +118,15 @@ def _joined(one: SeriesPair, other: SeriesPair) -> SeriesPair:
 
 
 def _scaled(metric: MetricConfig, factor: float) -> MetricConfig:
-    """Another tolerance, with a notice that stays larger."""
+    """Another tolerance, with a must_detect that stays larger."""
     if metric.limit is not None:
         return metric
     tolerance = Margin(relative=metric.tolerance.relative * factor, absolute=metric.tolerance.absolute * factor)
-    notice = Margin(
-        relative=max(metric.notice.relative, 1.5 * tolerance.relative), absolute=max(metric.notice.absolute, 1.5 * tolerance.absolute)
+    must_detect = Margin(
+        relative=max(metric.must_detect.relative, 1.5 * tolerance.relative),
+        absolute=max(metric.must_detect.absolute, 1.5 * tolerance.absolute),
     )
-    return replace(metric, tolerance=tolerance, notice=notice)
+    return replace(metric, tolerance=tolerance, must_detect=must_detect)
 
 
 def _try(name: str, config: CanaryConfig, cases: Sequence[Case], workers: Workers, seed: int, *, chosen: bool = False) -> Variant:
@@ -147,7 +148,7 @@ def _is_open(one: Judged) -> bool:
 
 
 def _noticed(task: tuple[CanaryConfig, Sequence[Case], str, int]) -> list[int]:
-    """Looks at which one metric is caught that is worse by the config's own `notice`."""
+    """Looks at which one metric is caught that is worse by the config's own `must_detect`."""
     config, cases, name, seed = task
     metric = config.metric(name)
     return [
@@ -158,9 +159,9 @@ def _noticed(task: tuple[CanaryConfig, Sequence[Case], str, int]) -> list[int]:
 def noticed(case: Case, metric: MetricConfig) -> float:
     """The size of the change that the config says must not slip through; of counts as a share of the requests."""
     if not metric.denominator:
-        return max(metric.notice.relative, 1e-6)
+        return max(metric.must_detect.relative, 1e-6)
     pair = next((one for one in case.pairs if one.metric == metric.name and one.baseline_total is not None), None)
     if pair is None or pair.baseline_total is None:
-        return metric.notice.absolute
+        return metric.must_detect.absolute
     total = float(pair.baseline_total.v.sum())
-    return metric.notice.amount(float(pair.baseline.v.sum()) / total if total > 0 else 0.0)
+    return metric.must_detect.amount(float(pair.baseline.v.sum()) / total if total > 0 else 0.0)

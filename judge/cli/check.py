@@ -14,8 +14,9 @@ import click
 from judge.cli.run import given_args
 from judge.config.kayenta import ignored_keys, left_behind, to_our_form
 from judge.config.load import SETTINGS_FILE, config_schema, load_config, load_configs, parse_config
+from judge.config.renamed import rename_in_text
 from judge.config.server_settings import DEFAULT_CONFIG_DIR, ServerDocument, Settings, load_settings
-from judge.config.yaml import parse
+from judge.config.yaml import parse, read_text
 from judge.core.config import CanaryConfig
 from judge.core.kayenta.adapter import is_kayenta_document
 from judge.errors import ConfigError, RequestError
@@ -162,16 +163,24 @@ def _kayenta(path: Path, config: CanaryConfig) -> str:
 
 
 def convert_file(path: Path) -> str:
-    """Write a Kayenta canary config as YAML of ours.
+    """Write a Kayenta canary config as YAML of ours, or a config of an older judge with today's names.
 
     Raises
     ------
     ConfigError
-        Where it is no Kayenta config, or holds what cannot be said here.
+        Where it is neither, or holds what cannot be said here.
     """
+    text = read_text(path)
+    renamed = rename_in_text(text)
+    if renamed != text:
+        parse_config(parse(renamed, where=str(path), is_json=path.suffix == ".json"), where=f"{path}, converted")
+        return renamed
     config = load_config(path)
     if not is_kayenta_document(config.document):
-        raise ConfigError("is no Kayenta canary config: it has no classifier and no analysisConfigurations", where=str(path))
+        nothing = (
+            "has nothing to convert: it is no Kayenta canary config, which has a classifier or analysisConfigurations, and no key is old"
+        )
+        raise ConfigError(nothing, where=str(path))
     from io import StringIO
 
     from ruamel.yaml import YAML

@@ -175,7 +175,7 @@ def label(verdict_id: str, label: str, by: str, why: str, archive_url: str) -> N
 @click.option("--config", "config_path", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Judge by this config.")
 @click.option("--judge", "judge_name", default="", help="Use this judge.")
 @click.option(
-    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change the config: tolerance=10%, metrics.NAME.notice=30%, alpha=0.01."
+    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change the config: tolerance=10%, metrics.NAME.must_detect=30%, alpha=0.01."
 )
 @_filtered(config="of")
 @_ARCHIVE

@@ -218,7 +218,7 @@ def to_our_form(config: CanaryConfig) -> dict[str, Any]:
         changes = [abs(size - 1) for size in sizes if isinstance(size, int | float) and not isinstance(size, bool)]
         if changes and effect.get("measure", "meanRatio") == "meanRatio" and max(changes) > 0:
             written["tolerance"] = f"{max(changes) * 100:.10g}%"
-            written["notice"] = f"{max(max(changes) * 100, 20):.10g}%"
+            written["must_detect"] = f"{max(max(changes) * 100, 20):.10g}%"
         if metric.critical:
             written["critical"] = True
         metrics.append(written)

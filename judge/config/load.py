@@ -126,7 +126,7 @@ def _conditions(document: ConditionsDocument) -> ConditionsConfig:
 
 
 def _metric(metric: MetricDocument) -> MetricConfig:
-    tolerance, notice = margins(metric)
+    tolerance, must_detect = margins(metric)
     return MetricConfig(
         name=metric.name,
         query=metric.query if metric.query is not None else "",
@@ -134,7 +134,7 @@ def _metric(metric: MetricDocument) -> MetricConfig:
         denominator=metric.denominator if metric.denominator is not None else "",
         direction=metric.direction,
         tolerance=tolerance,
-        notice=notice,
+        must_detect=must_detect,
         limit=None if metric.limit is None else Limit(min=metric.limit.min, max=metric.limit.max),
         critical=metric.critical,
         group=metric.group,

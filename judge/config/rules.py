@@ -9,7 +9,7 @@ from judge.config.schema import ArgDocument, ConditionsDocument, ConfigDocument,
 from judge.config.units import expected_share
 from judge.core.args import allowed_complaint, complaint
 from judge.core.canary import JUDGES
-from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, NOTICE, TOLERANCE, ArgConfig, Margin
+from judge.core.config import COUNT_MUST_DETECT, COUNT_TOLERANCE, MUST_DETECT, TOLERANCE, ArgConfig, Margin
 from judge.core.templates import BUILT_IN, placeholders, resolve_defaults
 from judge.errors import ConfigError, Fault, nearest
 
@@ -19,11 +19,11 @@ RESERVED_ARGS = frozenset(
 
 
 def margins(metric: MetricDocument) -> tuple[Margin, Margin]:
-    """Tolerance and notice, with the defaults of the metric's kind."""
+    """Tolerance and must_detect, with the defaults of the metric's kind."""
     counted = metric.denominator is not None
     tolerance = metric.tolerance if metric.tolerance is not None else (COUNT_TOLERANCE if counted else TOLERANCE)
-    notice = metric.notice if metric.notice is not None else (COUNT_NOTICE if counted else NOTICE)
-    return tolerance, notice
+    must_detect = metric.must_detect if metric.must_detect is not None else (COUNT_MUST_DETECT if counted else MUST_DETECT)
+    return tolerance, must_detect
 
 
 def faults_between(document: ConfigDocument) -> Iterator[Fault]:
@@ -123,10 +123,13 @@ def _metric_faults(document: ConfigDocument) -> Iterator[Fault]:
                 yield Fault(
                     path=f"{path}.query", message="${window} gives one value for the whole window; a comparison needs one each ${step}"
                 )
-            tolerance, notice = margins(metric)
-            if notice.relative < tolerance.relative or (notice.absolute < tolerance.absolute and notice.absolute + notice.relative > 0):
+            tolerance, must_detect = margins(metric)
+            if must_detect.relative < tolerance.relative or (
+                must_detect.absolute < tolerance.absolute and must_detect.absolute + must_detect.relative > 0
+            ):
                 yield Fault(
-                    path=f"{path}.notice", message="must be at least the tolerance: what is accepted cannot be what must not slip through"
+                    path=f"{path}.must_detect",
+                    message="must be at least the tolerance: what is accepted cannot be what must not slip through",
                 )
         for part in ("query", "numerator", "denominator"):
             text = getattr(metric, part)
@@ -172,7 +175,7 @@ def _limit_faults(metric: MetricDocument, path: str) -> Iterator[Fault]:
         yield Fault(path=f"{path}.limit", message=f"min {low:g} is above max {high:g}")
     if metric.query is None:
         yield Fault(path=f"{path}.limit", message="a limit needs a query, not numerator and denominator")
-    for key in ("tolerance", "notice"):
+    for key in ("tolerance", "must_detect"):
         if getattr(metric, key) is not None:
             yield Fault(path=f"{path}.{key}", message="a limit has no baseline, so there is no change to tolerate")
 

@@ -101,7 +101,7 @@ class MetricDocument(Document):
     denominator: Annotated[Query | None, Field(description="PromQL that counts what the events are counted of.")] = None
     direction: Annotated[Direction, Field(description="The change that is bad.")] = Direction.EITHER
     tolerance: Annotated[MarginText | None, Field(description="A change up to here is accepted.")] = None
-    notice: Annotated[MarginText | None, Field(description="The smallest change that must not slip through.")] = None
+    must_detect: Annotated[MarginText | None, Field(description="The smallest change that must not slip through.")] = None
     limit: LimitDocument | None = None
     critical: StrictBool = False
     group: Annotated[str, Field(min_length=1, max_length=120)] = "metrics"

@@ -11,7 +11,8 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from judge.errors import ConfigError, Fault, nearest
+from judge.config.renamed import hint
+from judge.errors import ConfigError, Fault
 
 MAX_NODES = 20_000
 """A document with more nodes than this is refused: aliases can multiply without end."""
@@ -34,11 +35,21 @@ def read(path: Path) -> Any:
         Where the file cannot be read or parsed, has a key twice, or refers to
         itself in a circle; names the file and the line.
     """
+    return parse(read_text(path), where=str(path), is_json=path.suffix == ".json")
+
+
+def read_text(path: Path) -> str:
+    """Read a file of UTF-8 text.
+
+    Raises
+    ------
+    ConfigError
+        Where it cannot be read.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise unreadable(error, where=str(path)) from error
-    return parse(text, where=str(path), is_json=path.suffix == ".json")
 
 
 def unreadable(error: OSError | UnicodeDecodeError, *, where: str) -> ConfigError:
@@ -135,7 +146,7 @@ def faults(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
         path = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
             known = sorted(_keys_at(model, item["loc"][:-1]))
-            found.append(Fault(path=path, message=f"unknown key{nearest(str(item['loc'][-1]), known)}", allowed=tuple(known)))
+            found.append(Fault(path=path, message=f"unknown key{hint(str(item['loc'][-1]), known)}", allowed=tuple(known)))
         elif item["type"] == "missing":
             found.append(Fault(path=path, message="is missing"))
         elif item["type"] in {"too_short", "string_too_short"}:

@@ -49,11 +49,11 @@ def classify(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig, metho
 
 
 def _suspect(found: Comparison | None, metric: MetricConfig) -> bool:
-    """Whether the change that was seen is larger than `notice` in a bad direction."""
+    """Whether the change that was seen is larger than `must_detect` in a bad direction."""
     if found is None:
         return False
     base = found.baseline_value if found.counts is None else min(found.baseline_value, 1 - found.baseline_value)
-    margin = metric.notice.amount(base)
+    margin = metric.must_detect.amount(base)
     rises, falls = metric.direction is not Direction.DECREASE, metric.direction is not Direction.INCREASE
     return (rises and found.shift > margin) or (falls and -found.shift > margin)
 
@@ -70,7 +70,7 @@ def blank_result(pair: SeriesPair, metric: MetricConfig) -> MetricResult:
         critical=metric.critical,
         direction=metric.direction.value,
         tolerance=limit_words(metric) if metric.limit else words.margin(metric.tolerance, counts=counts, unit=metric.unit),
-        notice="" if metric.limit else words.margin(metric.notice, counts=counts, unit=metric.unit),
+        must_detect="" if metric.limit else words.margin(metric.must_detect, counts=counts, unit=metric.unit),
         unit=metric.unit,
         labels=pair.labels,
         queries=pair.queries,
@@ -159,22 +159,25 @@ def _compare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig, metho
 
 
 def _decide(found: Comparison, metric: MetricConfig, *, alpha: float) -> tuple[Classification, str]:
-    """Regressed where shown to exceed tolerance, passed where shown to stay below notice."""
+    """Regressed where shown to exceed tolerance, passed where shown to stay below must_detect."""
     shown = _shown(found, metric)
     side = _regressed(found, metric, alpha)
     if side is not None:
         limit = words.margin(metric.tolerance, counts=found.counts is not None, unit=metric.unit)
         return side, f"{shown}: more than the {limit} that is accepted"
-    notice = words.margin(metric.notice, counts=found.counts is not None, unit=metric.unit)
+    must_detect = words.margin(metric.must_detect, counts=found.counts is not None, unit=metric.unit)
     if _within(found, metric):
-        return Classification.PASS, f"{shown}: below the {notice} that must not slip through"
-    if math.isnan(found.change) and not metric.notice.absolute and found.counts is None:
+        return Classification.PASS, f"{shown}: below the {must_detect} that must not slip through"
+    if math.isnan(found.change) and not metric.must_detect.absolute and found.counts is None:
         return (
             Classification.UNDECIDED,
-            f"{shown}: the baseline's median is zero, so say in the config how much is too much (notice.absolute)",
+            f"{shown}: the baseline's median is zero, so say in the config how much is too much (must_detect.absolute)",
         )
     tolerance = words.margin(metric.tolerance, counts=found.counts is not None, unit=metric.unit)
-    return Classification.UNDECIDED, f"{shown}: neither shown to exceed {tolerance} nor to stay below {notice}; more samples are needed"
+    return (
+        Classification.UNDECIDED,
+        f"{shown}: neither shown to exceed {tolerance} nor to stay below {must_detect}; more samples are needed",
+    )
 
 
 def _shown(found: Comparison, metric: MetricConfig) -> str:
@@ -213,18 +216,18 @@ def _regressed(found: Comparison, metric: MetricConfig, alpha: float) -> Classif
 
 
 def _within(found: Comparison, metric: MetricConfig) -> bool:
-    """Whether a change as large as `notice` is excluded in the metric's bad direction."""
+    """Whether a change as large as `must_detect` is excluded in the metric's bad direction."""
     if found.counts is not None:
         rarer = min(found.baseline_value, 1 - found.baseline_value)
-        low, high, noticed = found.shift_low, found.shift_high, metric.notice.amount(rarer)
-    elif math.isnan(found.change) and not metric.notice.absolute:
+        low, high, noticed = found.shift_low, found.shift_high, metric.must_detect.amount(rarer)
+    elif math.isnan(found.change) and not metric.must_detect.absolute:
         # A share of nothing is nothing, and the shift of a mostly zero series is zero even where the
         # canary is busy more often: only a canary that does not tend to be worse at all is within.
         return (metric.direction is Direction.DECREASE or found.effect <= 0.5) and (
             metric.direction is Direction.INCREASE or found.effect >= 0.5
         )
     else:
-        (low, high), noticed = _interval(found), _margin(metric.notice, found)
+        (low, high), noticed = _interval(found), _margin(metric.must_detect, found)
     up = metric.direction is Direction.DECREASE or high <= noticed
     down = metric.direction is Direction.INCREASE or low >= -noticed
     return up and down

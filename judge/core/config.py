@@ -38,9 +38,9 @@ class Margin:
 LONGEST_WINDOW = 31 * 86400.0
 """Seconds: a query over the whole window reads that much of every series."""
 TOLERANCE = Margin(relative=0.05)
-NOTICE = Margin(relative=0.20)
+MUST_DETECT = Margin(relative=0.20)
 COUNT_TOLERANCE = Margin(relative=0.25, absolute=0.001)
-COUNT_NOTICE = Margin(relative=1.0, absolute=0.005)
+COUNT_MUST_DETECT = Margin(relative=1.0, absolute=0.005)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class MetricConfig:
     denominator: str = ""
     direction: Direction = Direction.EITHER
     tolerance: Margin = TOLERANCE
-    notice: Margin = NOTICE
+    must_detect: Margin = MUST_DETECT
     limit: Limit | None = None
     critical: bool = False
     group: str = "metrics"

@@ -246,7 +246,7 @@ class MetricResult:
     critical: bool
     direction: str
     tolerance: str
-    notice: str
+    must_detect: str
     unit: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     n_baseline: int = 0

@@ -160,7 +160,7 @@ _EVIDENCE_COLUMNS = {
     **dict.fromkeys(("id", "metric", "classification", "test"), "str"),
     **dict.fromkeys(("look", "looks"), "int64"),
     "window_end": "datetime64[ns, UTC]",
-    **dict.fromkeys(("change", "change_low", "change_high", "tolerance_percent", "notice_percent", "p", "level"), "float64"),
+    **dict.fromkeys(("change", "change_low", "change_high", "tolerance_percent", "must_detect_percent", "p", "level"), "float64"),
     **dict.fromkeys(("n_canary",), "int64"),
     "n_effective": "Int64",
     "wait_s": "float64",
@@ -172,7 +172,7 @@ def evidence(records: Sequence[Record]) -> pd.DataFrame:
 
     Columns: ``id, look`` of how many ``looks``, ``window_end`` (UTC), ``metric, classification``, the ``test`` that decided
     with its one-sided ``p`` and the ``level`` that it needed at this look; ``change`` with its interval as fractions of the
-    baseline, the relative ``tolerance_percent`` and ``notice_percent``; ``n_canary`` samples, worth ``n_effective``
+    baseline, the relative ``tolerance_percent`` and ``must_detect_percent``; ``n_canary`` samples, worth ``n_effective``
     independent ones; ``wait_s``, the seconds that an undecided metric still takes at the present rate (NaN where it is
     decided or waiting does not help).
     """
@@ -199,7 +199,7 @@ def evidence(records: Sequence[Record]) -> pd.DataFrame:
                     "look": window["look"],
                     "metric": series_title(result["name"], result["labels"]),
                     "tolerance_percent": _relative(result["tolerance"]),
-                    "notice_percent": _relative(result["notice"]),
+                    "must_detect_percent": _relative(result["must_detect"]),
                     "wait_s": wait.get("seconds"),
                 }
             )

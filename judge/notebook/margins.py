@@ -1,4 +1,4 @@
-"""Which tolerance and notice? False alarms against misses over canaries whose truth is known."""
+"""Which tolerance and must_detect? False alarms against misses over canaries whose truth is known."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _COLUMNS = {
-    **dict.fromkeys(("tolerance_percent", "notice_percent"), "float64"),
+    **dict.fromkeys(("tolerance_percent", "must_detect_percent"), "float64"),
     **dict.fromkeys(("healthy", "false_alarms", "healthy_open"), "int64"),
     **dict.fromkeys(("false_alarm_percent", "false_alarm_low_percent", "false_alarm_high_percent"), "float64"),
     **dict.fromkeys(("bad", "missed", "caught"), "int64"),
@@ -28,14 +28,14 @@ def sweep(
     truth: Mapping[str, str],
     *,
     tolerance: Sequence[float] = (2, 5, 10, 15, 20),
-    notice: Sequence[float] = (20,),
+    must_detect: Sequence[float] = (20,),
     judge: str = "",
     jobs: int = 1,
 ) -> pd.DataFrame:
     """Judge every record at every pair of relative margins, and count against what is known of it.
 
     Margins are set on every metric that is compared by value; ratios of counts keep their own, which
-    are of another kind. Pairs in which the notice is below the tolerance are left out.
+    are of another kind. Pairs in which the must_detect is below the tolerance are left out.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def sweep(
         As `score` or `load` give them.
     truth : mapping of str to {'healthy', 'bad'}
         By the record's id, as `labelled` gives it; records without are left out.
-    tolerance, notice : sequence of float
+    tolerance, must_detect : sequence of float
         In per cent.
     judge : str
         Another judge than each record's own.
@@ -53,7 +53,7 @@ def sweep(
     Returns
     -------
     DataFrame
-        One row a pair: ``tolerance_percent, notice_percent``; of the ``healthy`` canaries the ``false_alarms`` (failed),
+        One row a pair: ``tolerance_percent, must_detect_percent``; of the ``healthy`` canaries the ``false_alarms`` (failed),
         with their share and its 95 % Wilson interval, and those left ``healthy_open`` (neither passed nor failed); of the
         ``bad`` ones how many were ``missed`` (passed), with their share and interval, and ``caught`` (failed).
 
@@ -69,7 +69,7 @@ def sweep(
             f"a truth is healthy or bad, found {', '.join(sorted(words - {'healthy', 'bad'}))}" if known else "no record's truth is known"
         )
         raise ValueError(what)
-    grid = [(low / 100, high / 100) for low in tolerance for high in notice if high >= low]
+    grid = [(low / 100, high / 100) for low in tolerance for high in must_detect if high >= low]
     outcomes = list(
         in_processes(partial(outcomes_at_margins, grid=grid, judge=judge), known, jobs=jobs, what="canaries judged at every margin")
     )
@@ -84,7 +84,7 @@ def sweep(
         rows.append(
             {
                 "tolerance_percent": 100 * low,
-                "notice_percent": 100 * high,
+                "must_detect_percent": 100 * high,
                 "healthy": len(healthy),
                 "false_alarms": alarms,
                 "healthy_open": len(healthy) - alarms - healthy.count("pass"),

@@ -86,7 +86,7 @@ def plot_looks(records: Sequence[Record], metric: str) -> Figure:
         shape = {"pass": "o", "high": "^", "low": "v"}.get(str(word), "s")
         hollow: dict[str, Any] = {"markerfacecolor": "white"} if word == "undecided" else {}
         axes.errorbar(group["look"], 100 * group["change"], yerr=[100 * low, 100 * high], fmt=shape, capsize=3, label=word, **hollow)
-    for name, style in (("tolerance_percent", "--"), ("notice_percent", ":")):
+    for name, style in (("tolerance_percent", "--"), ("must_detect_percent", ":")):
         margin = mine[name].iloc[-1]
         if margin == margin:  # noqa: PLR0124 - not NaN
             axes.axhline(margin, linestyle=style, color="grey", label=name.removesuffix("_percent"))
@@ -98,12 +98,12 @@ def plot_looks(records: Sequence[Record], metric: str) -> Figure:
 
 
 def plot_sweep(frame: pd.DataFrame) -> Figure:
-    """Draw false alarms against misses: one line for each notice, one point for each tolerance, as `sweep` counted them."""
+    """Draw false alarms against misses: one line for each must_detect, one point for each tolerance, as `sweep` counted them."""
     figure = _figure(7, 5)
     axes = figure.subplots()
-    for notice, group in frame.groupby("notice_percent", dropna=False):
+    for must_detect, group in frame.groupby("must_detect_percent", dropna=False):
         line: Any = group.sort_values("tolerance_percent")
-        axes.plot(line["false_alarm_percent"], line["missed_percent"], "o-", label=f"notice {notice:g} %")
+        axes.plot(line["false_alarm_percent"], line["missed_percent"], "o-", label=f"must_detect {must_detect:g} %")
         # Several margins often come to the same counts: one word for all of them.
         for place, points in line.groupby(["false_alarm_percent", "missed_percent"]):
             said = ", ".join(f"{tolerance:g}" for tolerance in points["tolerance_percent"])

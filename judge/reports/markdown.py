@@ -84,12 +84,12 @@ def _facts(record: Mapping[str, Any]) -> str:
 def _table(found: list[Finding]) -> str:
     if not found:
         return "No metric was judged."
-    lines = ["| metric | result | change | p | n baseline/canary (effective) | limit |", "|---|---|---|---|---|---|"]
+    lines = ["| metric | result | change | p | n baseline/canary (effective) | tolerance |", "|---|---|---|---|---|---|"]
     for one in found:
         row = (
             code(one.title, cell=True),
             f"{one.symbol} {escape(one.meaning)}",
-            *map(escape, (one.change_text, one.p, one.n_text, one.limit)),
+            *map(escape, (one.change_text, one.p, one.n_text, one.accepted)),
         )
         lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines)

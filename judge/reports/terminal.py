@@ -81,7 +81,7 @@ def _table(found: Sequence[Finding], palette: Palette, width: int) -> list[str]:
         _Column(heading="change", texts=[one.change_text for one in found], keep=9),
         _Column(heading="p", texts=[one.p for one in found], keep=3),
         _Column(heading="n (eff.)", texts=[one.n_text for one in found], keep=2),
-        _Column(heading="limit", texts=[one.limit for one in found], keep=4),
+        _Column(heading="tolerance", texts=[one.accepted for one in found], keep=4),
     ]
     names = max(cells("metric"), *(cells(one.title) for one in found))
     wanted = min(names, 24)

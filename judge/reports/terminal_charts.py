@@ -46,7 +46,7 @@ def interval_picture(interval: Interval, *, palette: Palette, width: int, level:
     _write(labels, place[0.0], "0")
     rule[place[0.0]] = "┼"
     unnamed = []
-    for name, size, sign in (("limit", interval.tolerance, "┊"), ("notice", interval.notice, "╎")):
+    for name, size, sign in (("tolerance", interval.tolerance, "┊"), ("must_detect", interval.must_detect, "╎")):
         for mark in interval.marks(size):
             rule[place[mark]] = sign
             text = f"{name} {interval.text(mark)}"
@@ -75,7 +75,7 @@ def interval_picture(interval: Interval, *, palette: Palette, width: int, level:
 
 
 def _ends(interval: Interval) -> list[float]:
-    ends = [0.0, interval.point, *interval.marks(interval.tolerance), *interval.marks(interval.notice)]
+    ends = [0.0, interval.point, *interval.marks(interval.tolerance), *interval.marks(interval.must_detect)]
     return ends + [end for end in (interval.low, interval.high) if end is not None]
 
 

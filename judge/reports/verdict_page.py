@@ -131,7 +131,7 @@ def _metric(finding: Finding, key: tuple[str, str], shared: _Shared) -> dict[str
         ("change", finding.change_text),
         ("interval", finding.level),
         ("accepted (tolerance)", finding.tolerance),
-        ("must not slip through (notice)", finding.notice),
+        ("must not slip through (must_detect)", finding.must_detect),
         ("bad direction", finding.direction),
         ("decided by", finding.decided),
         ("p, worse than tolerated", finding.against if finding.against else finding.p),

@@ -36,7 +36,7 @@ class Interval:
     """What the interval picture shows, all in one measure.
 
     Fractions of the baseline where `relative`, else amounts in `unit`. `low` and
-    `high` are None where the method gives no interval; `tolerance` and `notice` are
+    `high` are None where the method gives no interval; `tolerance` and `must_detect` are
     sizes without a sign, None where they are not known in this measure.
     """
 
@@ -44,7 +44,7 @@ class Interval:
     low: float | None
     high: float | None
     tolerance: float | None
-    notice: float | None
+    must_detect: float | None
     direction: str
     relative: bool
     unit: str
@@ -71,7 +71,7 @@ class Interval:
 
     def range(self) -> tuple[float, float]:
         """From where to where an axis must go to show zero, the margins, the point and what fits of the interval."""
-        seen = [0.0, self.point, *self.marks(self.tolerance), *self.marks(self.notice)]
+        seen = [0.0, self.point, *self.marks(self.tolerance), *self.marks(self.must_detect)]
         # An interval many times wider than everything else would squeeze the rest into nothing: it is cut off instead.
         reach = 2.5 * max(map(abs, seen)) or 1.0
         seen += [min(max(end, -reach), reach) for end in (self.low, self.high) if end is not None]
@@ -97,7 +97,7 @@ class Finding:
     critical: bool
     direction: str
     tolerance: str
-    notice: str
+    must_detect: str
     unit: str
     change: str
     level: str
@@ -147,7 +147,7 @@ class Finding:
         return words.MEANINGS.get(self.classification, self.classification)
 
     @property
-    def limit(self) -> str:
+    def accepted(self) -> str:
         """What is accepted: the margin as it came out for this baseline, else as the config wrote it."""
         margin = self.interval.margin(self.interval.tolerance) if self.interval else ""
         return margin or self.tolerance.replace("at most ", "max ").replace("at least ", "min ")
@@ -232,7 +232,7 @@ def _finding(result: Mapping[str, Any], sample: Mapping[str, Any], step: float |
         critical=bool(result.get("critical")),
         direction=words.one_line(result.get("direction", "")),
         tolerance=words.one_line(result.get("tolerance") or ""),
-        notice=words.one_line(result.get("notice") or ""),
+        must_detect=words.one_line(result.get("must_detect") or ""),
         unit=words.one_line(unit),
         change=interval.text(interval.point) if interval else words.MISSING,
         level="" if level is None else f"{100 * level:.4g}%" if level > _SURE else words.percent(level, signed=False),
@@ -299,7 +299,7 @@ def interval_of(result: Mapping[str, Any]) -> Interval | None:
         low=None if high is None else low,
         high=None if low is None else high,
         tolerance=_size(result.get("tolerance"), level=level, relative=relative),
-        notice=_size(result.get("notice"), level=level, relative=relative),
+        must_detect=_size(result.get("must_detect"), level=level, relative=relative),
         direction=str(result.get("direction", "either")),
         relative=relative,
         unit=unit_of(result),

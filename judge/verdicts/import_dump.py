@@ -9,6 +9,7 @@ from typing import Any
 
 from judge.archive import Archive
 from judge.archive.types import LABELS, Label
+from judge.config.renamed import old_names
 from judge.core.model import Outcome
 from judge.errors import DumpError, Fault, JudgeError
 from judge.sources.dumps.dump import Dump
@@ -110,6 +111,9 @@ def _faults(record: Mapping[str, Any]) -> Iterator[Fault]:
         results = verdict.get("results")
         if not isinstance(results, list) or not all(isinstance(result, Mapping) for result in results):
             yield Fault(path="record.verdict.results", message="must be a list of results")
+        yield from old_names(results, "record.verdict.results")
+    config = record.get("config")
+    yield from old_names(config.get("metrics") if isinstance(config, Mapping) else None, "record.config.metrics")
     if isinstance(record.get("samples"), list) and not all(isinstance(sample, Mapping) for sample in record["samples"]):
         yield Fault(path="record.samples", message="must be a list of samples")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from judge.config.load import parse_config, with_judge
+from judge.config.renamed import hint
 from judge.config.schema import ConfigDocument, MetricDocument
 from judge.core.canary import judge_canary
 from judge.core.config import CanaryConfig, Margin, MetricConfig
@@ -132,7 +133,7 @@ def _judge(record: Mapping[str, Any], given: Given) -> Verdict:
 
 
 def outcomes_at_margins(record: Mapping[str, Any], grid: Sequence[tuple[float, float]], judge: str) -> list[str]:
-    """Judge one record at every pair of relative margins (tolerance, notice); ratios of counts keep their own."""
+    """Judge one record at every pair of relative margins (tolerance, must_detect); ratios of counts keep their own."""
     given = read_given(record)
     found = []
     for low, high in grid:
@@ -147,13 +148,13 @@ def outcomes_at_margins(record: Mapping[str, Any], grid: Sequence[tuple[float, f
     return found
 
 
-def _with_margins(metric: MetricConfig, tolerance: float, notice: float) -> MetricConfig:
+def _with_margins(metric: MetricConfig, tolerance: float, must_detect: float) -> MetricConfig:
     if metric.limit is not None or metric.denominator:
         return metric
     return replace(
         metric,
         tolerance=Margin(relative=tolerance, absolute=metric.tolerance.absolute),
-        notice=Margin(relative=notice, absolute=metric.notice.absolute),
+        must_detect=Margin(relative=must_detect, absolute=metric.must_detect.absolute),
     )
 
 
@@ -222,7 +223,8 @@ def with_values(document: Mapping[str, Any], values: Sequence[tuple[str, Any]]) 
         elif head in _TOP:
             targets = [(found, key)]
         else:
-            raise ConfigError([Fault(path=key, message="is no key of a config", allowed=tuple(sorted(_TOP | _OF_METRIC)))], where="--set")
+            known = sorted(_TOP | _OF_METRIC)
+            raise ConfigError([Fault(path=key, message=f"is no key of a config{hint(key, known)}", allowed=tuple(known))], where="--set")
         for target, path in targets:
             _put(target, path, value)
     return found

@@ -289,7 +289,7 @@ def _metric(metric: MetricConfig, dump: Dump) -> Mapping[str, Any]:
     if metric.limit is not None:
         found["limit"] = {key: value for key, value in (("min", metric.limit.min), ("max", metric.limit.max)) if value is not None}
     else:
-        found |= {"tolerance": _margin(metric.tolerance), "notice": _margin(metric.notice)}
+        found |= {"tolerance": _margin(metric.tolerance), "must_detect": _margin(metric.must_detect)}
     return found
 
 

@@ -106,7 +106,7 @@ def _result(result: MetricResult) -> dict[str, Any]:
         "critical": result.critical,
         "direction": result.direction,
         "tolerance": result.tolerance,
-        "notice": result.notice,
+        "must_detect": result.must_detect,
         "unit": result.unit,
         "n_baseline": result.n_baseline,
         "n_canary": result.n_canary,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -20,7 +21,9 @@ from judge.archive.database import Database
 from judge.archive.migrations import VERSION_TABLE, revision, upgrade
 from judge.archive.tables import SCHEMA_VERSION, metadata
 from judge.archive.types import Wanted
+from judge.config.load import parse_config
 from judge.errors import ArchiveError
+from judge.verdicts.rejudge import rejudge
 from tests.archive.records import ids
 from tests.reports.sample import record
 
@@ -218,3 +221,16 @@ def test_alembic_is_only_loaded_where_an_archive_is_older(tmp_path: Path, before
     script = "import sys; from judge.archive import open_archive; open_archive(sys.argv[1]).list(); sys.exit('alembic' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", script, url], check=False, timeout=60).returncode == 0
+
+
+def test_the_old_word_for_must_detect_is_rewritten_and_the_verdict_can_be_judged_again(old: str) -> None:
+    with closing(open_archive(old)) as archive:
+        record, row = archive.get(BAD), archive.row(BAD)
+
+    assert '"notice"' not in json.dumps(record)
+    assert all("must_detect" in result for result in record["verdict"]["results"])
+    assert record["config_digest"] == parse_config(record["config"], where="").digest
+    again = rejudge(record)
+    assert again.is_same_verdict
+    assert [why for why in again.why if "digest" in why] == []
+    assert row["id"] == BAD

@@ -181,8 +181,8 @@ def speed(whole: Past, folder: Path | None, *, jobs: int) -> None:
 def judged_configs() -> dict[str, CanaryConfig]:
     """The shipped config, and a stricter one, without what is not calibrated (limits, a minimum of requests)."""
     shipped = replace(CONFIG, conditions=None, traffic=None, metrics=tuple(metric for metric in CONFIG.metrics if metric.limit is None))
-    tolerance, notice = Margin(relative=0.02), Margin(relative=0.05)
-    strict = tuple(replace(metric, tolerance=tolerance, notice=notice) if metric.query else metric for metric in shipped.metrics)
+    tolerance, must_detect = Margin(relative=0.02), Margin(relative=0.05)
+    strict = tuple(replace(metric, tolerance=tolerance, must_detect=must_detect) if metric.query else metric for metric in shipped.metrics)
     return {"shipped": shipped, "strict": replace(shipped, metrics=strict)}
 
 

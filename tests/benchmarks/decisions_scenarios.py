@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from judge.core.config import (
-    COUNT_NOTICE,
+    COUNT_MUST_DETECT,
     COUNT_TOLERANCE,
     CanaryConfig,
     Direction,
@@ -186,7 +186,7 @@ def config(scenario: Scenario, *, metrics: int, looks: int, n: int) -> CanaryCon
         denominator="requests",
         direction=Direction.INCREASE,
         tolerance=COUNT_TOLERANCE,
-        notice=COUNT_NOTICE,
+        must_detect=COUNT_MUST_DETECT,
         critical=True,
     )
     return CanaryConfig(

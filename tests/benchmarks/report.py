@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from judge.verdicts.export import dump_with_record
 from judge.config.load import parse_config
 from judge.core.canary import judge_canary
 from judge.core.model import Series, SeriesPair, Traffic, Window
 from judge.reports.verdict_page import Around, verdict_page
 from judge.verdicts.analysis import Analysis
+from judge.verdicts.export import dump_with_record
 from judge.verdicts.records import write_record
 from judge.verdicts.related import alone, spread
 from judge.wire.request import Request

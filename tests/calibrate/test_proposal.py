@@ -66,23 +66,23 @@ def test_a_test_that_fires_when_all_is_well_is_switched_off():
     assert sum(each.stopped > 0 for each in judged) <= 1
 
 
-def test_offsets_between_pods_ask_for_a_wider_tolerance_and_notice():
+def test_offsets_between_pods_ask_for_a_wider_tolerance_and_must_detect():
     found = {one.key: one for one in proposed(config(), cases(noise=0.01, offset=0.06))}
     tolerance = found["metrics.latency.tolerance"]
 
     assert float(tolerance.after.rstrip("%")) in {10.0, 15.0, 20.0}
     assert "healthy pods differ by up to" in tolerance.why
-    assert float(found["metrics.latency.notice"].after.rstrip("%")) >= 2 * float(tolerance.after.rstrip("%"))
+    assert float(found["metrics.latency.must_detect"].after.rstrip("%")) >= 2 * float(tolerance.after.rstrip("%"))
 
 
-def test_a_notice_below_the_metric_s_own_noise_is_raised_just_enough():
-    found = [one for one in proposed(config(notice="6%"), cases(noise=0.08)) if one.key.endswith("notice")]
+def test_a_must_detect_below_the_metric_s_own_noise_is_raised_just_enough():
+    found = [one for one in proposed(config(must_detect="6%"), cases(noise=0.08)) if one.key.endswith("must_detect")]
 
     assert [one.after for one in found] == ["20%"]
 
 
 def test_a_metric_that_is_all_noise_is_told_to_go():
-    (one,) = proposed(config(notice="20%"), cases(noise=4.0))
+    (one,) = proposed(config(must_detect="20%"), cases(noise=4.0))
 
     assert one.key == ""
     assert "this metric only makes noise" in one.why

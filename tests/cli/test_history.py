@@ -152,7 +152,7 @@ def test_a_history_without_a_verdict_says_where_they_come_from(judge, tmp_path):
         (["rejudge", BAD, "--of", "x"], 2, "filters go with --all"),
         (["rejudge", BAD, "--set", "tolerance"], 2, "--set: needs KEY=VALUE"),
         (["rejudge", BAD, "--set", "tolerence=5%"], 2, "tolerence: is no key of a config"),
-        (["rejudge", BAD, "--set", "metrics.p99.notice=5%"], 2, "there is no metric 'p99' (allowed: error-ratio"),
+        (["rejudge", BAD, "--set", "metrics.p99.must_detect=5%"], 2, "there is no metric 'p99' (allowed: error-ratio"),
         (["rejudge", BAD, "--set", "tolerance=-5%"], 2, "tolerance"),
         (["rejudge", BAD, "--judge", "kayent"], 2, "unknown judge 'kayent'; did you mean 'kayenta'?"),
         (["history", "export", "no/such/folder.jsonl"], 2, "no/such/folder.jsonl: cannot be written: No such file"),
@@ -429,7 +429,7 @@ def test_a_verdict_judged_again_is_identical(judge):
 
 
 def test_other_settings_show_which_verdicts_would_change(judge):
-    status, out, _ = judge("rejudge", "--all", "--set", "tolerance=900%", "--set", "notice=1000%")
+    status, out, _ = judge("rejudge", "--all", "--set", "tolerance=900%", "--set", "must_detect=1000%")
 
     assert status == 3
     assert f"{BAD}: fail then, pass now\n  because: tolerance set to 900%\n" in out

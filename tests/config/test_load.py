@@ -9,7 +9,7 @@ import pytest
 
 from judge.config.load import config_schema, load_config, load_configs, parse_config
 from judge.config.yaml import parse
-from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, ArgType, Direction, Margin
+from judge.core.config import COUNT_MUST_DETECT, COUNT_TOLERANCE, ArgType, Direction, Margin
 from judge.errors import ConfigError
 
 MINIMAL = """
@@ -38,14 +38,14 @@ metrics:
     denominator: sum(increase(http_requests_total{service="${service}",${scope}}[${step}]))
     direction: increase
     tolerance: {relative: 25%, absolute: 0.1pp}
-    notice: {relative: 100%, absolute: 0.5pp}
+    must_detect: {relative: 100%, absolute: 0.5pp}
     critical: true
     group: errors
   - name: latency-p99
     query: histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket{service="${service}",${scope}}[1m])))
     direction: increase
     tolerance: 5%
-    notice: 20%
+    must_detect: 20%
     group: latency
   - name: oom-kills
     query: sum(increase(kube_pod_container_status_restarts_total{namespace="${namespace}",${scope}}[${window}]))
@@ -75,7 +75,7 @@ def test_the_designs_own_config_means_what_it_says():
     assert config.scopes[config.scope] == 'rollouts_pod_template_hash="${hash}"'
     assert (config.args["service"].default, config.args["namespace"].default) == (None, "default")
     errors, latency, kills = config.metrics
-    assert (errors.tolerance, errors.notice) == (Margin(relative=0.25, absolute=0.001), Margin(relative=1.0, absolute=0.005))
+    assert (errors.tolerance, errors.must_detect) == (Margin(relative=0.25, absolute=0.001), Margin(relative=1.0, absolute=0.005))
     assert (latency.tolerance, latency.direction) == (Margin(relative=0.05), Direction.INCREASE)
     assert (kills.limit.max, kills.critical) == (0, True)
     assert (config.score.passing, config.score.marginal) == (95, 75)
@@ -86,8 +86,8 @@ def test_defaults():
     config = read(MINIMAL + "  - {name: errors, numerator: 'e{${scope}}', denominator: 'r{${scope}}'}\n")
 
     latency, errors = config.metrics
-    assert (latency.direction, latency.tolerance, latency.notice) == (Direction.EITHER, Margin(relative=0.05), Margin(relative=0.2))
-    assert (errors.tolerance, errors.notice) == (COUNT_TOLERANCE, COUNT_NOTICE)
+    assert (latency.direction, latency.tolerance, latency.must_detect) == (Direction.EITHER, Margin(relative=0.05), Margin(relative=0.2))
+    assert (errors.tolerance, errors.must_detect) == (COUNT_TOLERANCE, COUNT_MUST_DETECT)
     assert (config.judge, config.source, config.min_samples, config.on_source_error) == ("sequential", "default", 5, "inconclusive")
 
 
@@ -185,7 +185,7 @@ def test_margins_that_are_none(margin, message):
 
 
 def test_what_is_accepted_cannot_be_what_must_not_slip_through():
-    assert "must be at least the tolerance" in faults(MINIMAL + "    tolerance: 30%\n")["metrics.0.notice"].message
+    assert "must be at least the tolerance" in faults(MINIMAL + "    tolerance: 30%\n")["metrics.0.must_detect"].message
 
 
 @pytest.mark.parametrize(

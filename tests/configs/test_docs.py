@@ -15,7 +15,7 @@ from judge.config.load import parse_config
 from judge.config.schema import ConfigDocument
 from judge.config.yaml import Document, parse
 from judge.core import formatting as words
-from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, NOTICE, TOLERANCE
+from judge.core.config import COUNT_MUST_DETECT, COUNT_TOLERANCE, MUST_DETECT, TOLERANCE
 from judge.core.templates import BUILT_IN, seconds
 from judge.wire.request import parse_request
 from tests.configs.questions import CONFIGS, ROOT
@@ -121,7 +121,7 @@ def test_every_field_says_its_type_and_when_to_use_it(heading):
 def test_the_margins_that_hold_without_saying_are_told():
     rows = {row["field"]: row["when to use it"] for row in tables("`metrics`")}
 
-    for field, value, counted in (("`tolerance`", TOLERANCE, COUNT_TOLERANCE), ("`notice`", NOTICE, COUNT_NOTICE)):
+    for field, value, counted in (("`tolerance`", TOLERANCE, COUNT_TOLERANCE), ("`must_detect`", MUST_DETECT, COUNT_MUST_DETECT)):
         assert words.margin(value, counts=False) in rows[field]
         assert words.margin(counted, counts=True) in rows[field]
 

@@ -32,7 +32,7 @@ def kind(verdict):
 
 
 samples = st.lists(st.floats(0.5, 50).map(lambda v: round(v, 3)), min_size=5, max_size=30)
-symmetric = {"tolerance": Margin(absolute=0.5), "notice": Margin(absolute=2)}
+symmetric = {"tolerance": Margin(absolute=0.5), "must_detect": Margin(absolute=2)}
 
 
 @given(samples, samples)
@@ -60,10 +60,10 @@ def test_the_unit_changes_nothing(baseline, canary, scale):
 @given(samples, samples, st.floats(0, 0.5), st.floats(0, 0.5))
 def test_more_tolerance_never_makes_a_regression(baseline, canary, first, second):
     small, large = sorted((first, second))
-    notice = Margin(relative=0.9)
+    must_detect = Margin(relative=0.9)
 
-    strict = judged(baseline, canary, tolerance=Margin(relative=small), notice=notice)
-    lenient = judged(baseline, canary, tolerance=Margin(relative=large), notice=notice)
+    strict = judged(baseline, canary, tolerance=Margin(relative=small), must_detect=must_detect)
+    lenient = judged(baseline, canary, tolerance=Margin(relative=large), must_detect=must_detect)
 
     if lenient.results[0].classification.regressed:
         assert kind(strict) == kind(lenient)
@@ -120,7 +120,7 @@ def test_each_label_set_is_a_result_of_its_own():
 def test_healthy_independent_samples_fail_at_most_at_the_level():
     # 3,000 seeded rounds without a change, tolerance 0: the level is 1 %, its standard error 0.18 points.
     rng = np.random.default_rng(8)
-    fields = {"direction": Direction.INCREASE, "tolerance": Margin(relative=0.0), "notice": Margin(relative=0.2)}
+    fields = {"direction": Direction.INCREASE, "tolerance": Margin(relative=0.0), "must_detect": Margin(relative=0.2)}
     failed = sum(judged(rng.lognormal(0, 0.1, 20), rng.lognormal(0, 0.1, 20), **fields).outcome is Outcome.FAIL for _ in range(3000))
 
     assert failed / 3000 <= 0.01 + 3 * 0.0018

@@ -168,10 +168,10 @@ def test_a_zero_baseline_asks_for_an_absolute_margin():
     busier = Series(t=T, v=np.where(np.arange(N) % 5 < 2, 1.0, 0.0))
 
     result = judged(sparse, busier, direction=Direction.INCREASE)
-    with_margin = judged(sparse, busier, direction=Direction.INCREASE, notice=Margin(relative=0.2, absolute=2))
+    with_margin = judged(sparse, busier, direction=Direction.INCREASE, must_detect=Margin(relative=0.2, absolute=2))
 
     assert result.classification is C.UNDECIDED
-    assert "notice.absolute" in result.reason
+    assert "must_detect.absolute" in result.reason
     assert with_margin.classification is C.PASS
 
 
@@ -182,7 +182,7 @@ def counts(errors_b, errors_c, *, requests_b=300, requests_c=300, seed=7, **fiel
     # Equal totals on both sides would look like one and the same side.
     totals = [Series(t=total.t, v=total.v + rng.integers(0, 9, N)) for total in totals]
     return judged(
-        *events, totals=totals, tolerance=Margin(relative=0.25, absolute=0.001), notice=Margin(relative=1, absolute=0.005), **fields
+        *events, totals=totals, tolerance=Margin(relative=0.25, absolute=0.001), must_detect=Margin(relative=1, absolute=0.005), **fields
     )
 
 

@@ -32,7 +32,7 @@ def metric(classification, *, critical=False, group="g", name="m", comparison=No
         critical=critical,
         direction="increase",
         tolerance="5%",
-        notice="20%",
+        must_detect="20%",
         comparison=comparison,
     )
 

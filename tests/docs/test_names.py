@@ -217,7 +217,7 @@ def test_the_margins_of_the_method_are_told():
     told = [(row["margin"], row["measured values"], row["counts"]) for row in _table(MANN_WHITNEY, "| margin")]
     assert told == [
         ("`tolerance`", words.margin(config.TOLERANCE, counts=False), words.margin(config.COUNT_TOLERANCE, counts=True)),
-        ("`notice`", words.margin(config.NOTICE, counts=False), words.margin(config.COUNT_NOTICE, counts=True)),
+        ("`must_detect`", words.margin(config.MUST_DETECT, counts=False), words.margin(config.COUNT_MUST_DETECT, counts=True)),
     ]
 
 

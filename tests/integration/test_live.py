@@ -26,13 +26,13 @@ metrics:
     denominator: sum(increase(http_requests_total{service="${service}",${scope}}[${step}]))
     direction: increase
     critical: true
-    notice: {relative: 300%, absolute: 3pp}
+    must_detect: {relative: 300%, absolute: 3pp}
   - name: latency-p90
     query: histogram_quantile(0.9, sum by (le) (rate(http_request_duration_seconds_bucket{service="${service}",${scope}}[${step}])))
     direction: increase
     unit: s
     tolerance: 10%
-    notice: 40%
+    must_detect: 40%
 """
 QUESTION = {"config": "live", "baseline": "aaaa", "canary": "bbbb", "service": "shop"}
 

@@ -321,8 +321,8 @@ def test_judged_again_by_nothing_else_nothing_changes(looks):
 
 
 def test_other_settings_change_verdicts_and_the_reason_is_told(looks):
-    errors = {"metrics.error-ratio.tolerance": "300%", "metrics.error-ratio.notice": "900%"}
-    after = notebook.rejudge(looks, **{"tolerance": "90%", "notice": "95%", **errors})
+    errors = {"metrics.error-ratio.tolerance": "300%", "metrics.error-ratio.must_detect": "900%"}
+    after = notebook.rejudge(looks, **{"tolerance": "90%", "must_detect": "95%", **errors})
     changed = notebook.changes(looks, after)
 
     whole = changed[changed["metric"] == ""]
@@ -366,9 +366,9 @@ def real(name):
 
 def test_a_sweep_counts_false_alarms_and_misses_at_every_pair_of_margins():
     records, truth = real("delag")
-    frame = notebook.sweep(records, truth, tolerance=(5, 60), notice=(20, 80))
+    frame = notebook.sweep(records, truth, tolerance=(5, 60), must_detect=(20, 80))
 
-    assert frame[["tolerance_percent", "notice_percent"]].to_numpy().tolist() == [[5, 20], [5, 80], [60, 80]]
+    assert frame[["tolerance_percent", "must_detect_percent"]].to_numpy().tolist() == [[5, 20], [5, 80], [60, 80]]
     assert (frame["healthy"] == 10).all()
     assert (frame["bad"] == 10).all()
     first, _, last = frame.to_dict("records")
@@ -380,7 +380,7 @@ def test_a_sweep_counts_false_alarms_and_misses_at_every_pair_of_margins():
 
 def test_a_sweep_at_the_configs_own_margins_is_what_the_judge_said():
     records, truth = real("nab")
-    (row,) = notebook.sweep(records, truth, tolerance=(5,), notice=(20,), jobs=2).to_dict("records")
+    (row,) = notebook.sweep(records, truth, tolerance=(5,), must_detect=(20,), jobs=2).to_dict("records")
     said = {each["id"]: each["verdict"]["verdict"] for each in records}
 
     assert row["false_alarms"] == sum(said[key] == "fail" for key, word in truth.items() if word == "healthy")
@@ -389,7 +389,7 @@ def test_a_sweep_at_the_configs_own_margins_is_what_the_judge_said():
 
 def test_margins_of_counts_are_not_swept(records):
     """The bad canary's errors fail it whatever tolerance its latency gets."""
-    (row,) = notebook.sweep(records, {"shop-bad": "bad"}, tolerance=(500,), notice=(500,)).to_dict("records")
+    (row,) = notebook.sweep(records, {"shop-bad": "bad"}, tolerance=(500,), must_detect=(500,)).to_dict("records")
 
     assert (row["caught"], row["healthy"]) == (1, 0)
     assert math.isnan(row["false_alarm_percent"])

@@ -66,7 +66,7 @@ def poisoned(text: str) -> dict[str, Any]:
     base["settings"] = {text: {text: text}}
     base["conditions"] = {side: {"pods": 1.0, "age": 2.0, "places": {text: 1.0}} for side in ("baseline", "canary")}
     for one, sample in zip(base["verdict"]["results"], base["samples"], strict=True):
-        words = dict.fromkeys(("reason", "group", "tolerance", "notice", "unit", "direction", "classification"), text)
+        words = dict.fromkeys(("reason", "group", "tolerance", "must_detect", "unit", "direction", "classification"), text)
         named = {"labels": {text: one["name"]}, "name": text, "queries": {text: text}, "warnings": [text]}
         one.update(words, **named, decision={"test": text, "p": 0.1, "level": 0.2, "look": 1, "of": 2})
         sample.update(metric=text, labels=one["labels"])

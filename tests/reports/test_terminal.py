@@ -23,7 +23,7 @@ def interval(**changed: object) -> Interval:
         "low": 0.09,
         "high": 0.27,
         "tolerance": 0.05,
-        "notice": 0.2,
+        "must_detect": 0.2,
         "direction": "increase",
         "relative": True,
         "unit": "",
@@ -87,7 +87,7 @@ def test_the_picture_is_of_the_worst_metric_with_values_and_times_on_its_axes() 
     assert re.search("^  0 ┼.*▒", picture, re.MULTILINE)
     assert re.search("08:40 .* 08:50 .* 09:00 .* 09:10$", picture, re.MULTILINE)
     assert "├─────●─────┤" in picture
-    assert "┊ limit +25%, ╎ notice +100%" in picture
+    assert "┊ limit +25%, ╎ must_detect +100%" in picture
 
 
 def test_a_gap_is_left_open_in_the_picture() -> None:
@@ -160,7 +160,7 @@ def test_an_empty_record_is_an_error_and_no_crash() -> None:
 def test_the_interval_lies_beside_its_margins_on_one_axis() -> None:
     labels, rule, drawn, text = interval_picture(interval(), palette=Palette(), width=60, level="98%")
 
-    assert labels.split() == ["0", "limit", "+5%", "notice", "+20%"]
+    assert labels.split() == ["0", "limit", "+5%", "must_detect", "+20%"]
     assert rule.index("┼") < rule.index("┊") < drawn.index("├") < drawn.index("●") < rule.index("╎") < drawn.index("┤")
     assert text.strip() == "+18% [+9%, +27%] 98% interval"
 
@@ -183,8 +183,10 @@ finite = st.floats(-1e12, 1e12)
     st.floats(0, 1e6) | st.none(),
     st.sampled_from(["increase", "decrease", "either"]),
 )
-def test_every_interval_can_be_drawn(low, point, high, tolerance, notice, direction) -> None:
-    found = interval(point=point, low=min(low, high), high=max(low, high), tolerance=tolerance, notice=notice, direction=direction)
+def test_every_interval_can_be_drawn(low, point, high, tolerance, must_detect, direction) -> None:
+    found = interval(
+        point=point, low=min(low, high), high=max(low, high), tolerance=tolerance, must_detect=must_detect, direction=direction
+    )
 
     lines = interval_picture(found, palette=Palette(), width=80, level="98%")
 

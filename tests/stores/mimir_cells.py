@@ -37,12 +37,12 @@ metrics:
     denominator: sum(increase(http_requests_total{service="${service}",${scope}}[${step}]))
     direction: increase
     critical: true
-    notice: {relative: 300%, absolute: 3pp}
+    must_detect: {relative: 300%, absolute: 3pp}
   - name: memory
     query: avg(process_resident_memory_bytes{service="${service}",${scope}})
     direction: increase
     tolerance: 10%
-    notice: 40%
+    must_detect: 40%
 """
 TEAMS = ("team-a", "team-b")
 LIMITED = "team-b-limited"

@@ -211,8 +211,8 @@ def test_a_config_that_is_read_otherwise_now_is_told():
         (AS_IT_WAS, (), "fail"),
         (Change(judge="sequential"), (), "fail"),
         (
-            Change(values=(("tolerance", "500%"), ("notice", "900%"), ("metrics.errors.critical", False))),
-            ("tolerance set to 500%", "notice set to 900%", "metrics.errors.critical set to False"),
+            Change(values=(("tolerance", "500%"), ("must_detect", "900%"), ("metrics.errors.critical", False))),
+            ("tolerance set to 500%", "must_detect set to 900%", "metrics.errors.critical set to False"),
             "pass",
         ),
         (Change(values=(("traffic.min_requests", 1e6),)), ("traffic.min_requests set to 1000000.0",), "inconclusive"),
@@ -262,7 +262,7 @@ def test_setting_values_leaves_the_record_as_it_was():
     record = recorded("bad")
     before = json.dumps(record)
 
-    rejudge(record, Change(values=(("tolerance", "50%"), ("notice", "90%"))))
+    rejudge(record, Change(values=(("tolerance", "50%"), ("must_detect", "90%"))))
 
     assert json.dumps(record) == before
 

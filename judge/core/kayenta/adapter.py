@@ -185,7 +185,7 @@ def _result(pair: SeriesPair, metric: MetricConfig, found: KayentaMetric) -> Met
         critical=metric.critical,
         direction=metric.direction.value,
         tolerance=words.percent(metric.tolerance.relative),
-        notice="",
+        must_detect="",
         unit=metric.unit,
         labels=pair.labels,
         n_baseline=found.baseline.count,

@@ -22,7 +22,7 @@ LATE = {0.5: 0.7, 0.75: 0.3}
 """Where the later parts of the window begin, with their shares of what is spent on recent changes."""
 
 _DOUBT = {0.5: 0.25, 0.75: 0.5}
-"""A later part is no reason for doubt where a change of `notice` is less probable than this."""
+"""A later part is no reason for doubt where a change of `must_detect` is less probable than this."""
 
 _RECENT = 0.5
 _RECENT_FEWEST = 30
@@ -55,7 +55,7 @@ class Assessment:
     part that decided; for counts `ratio` and `recent_ratio` are in their place. `average` is the difference of the plain means
     where they say something else than most samples do. `since` is the share of
     the window after which a healed canary is well, or a late change begins. `suspect` is an undecided
-    metric of which a change of `notice` is nearly sure, or whose shape is too odd to pass.
+    metric of which a change of `must_detect` is nearly sure, or whose shape is too odd to pass.
     """
 
     classification: Classification = Classification.UNDECIDED
@@ -182,7 +182,7 @@ class _Values:
         )
 
     def _suspect(self) -> bool:
-        """Whether a change as large as `notice` is nearly sure, over the whole window or a later part.
+        """Whether a change as large as `must_detect` is nearly sure, over the whole window or a later part.
 
         The later parts are asked earlier than for a regression: a pass can wait where a fail could not be undone.
         """
@@ -235,7 +235,7 @@ class _Values:
         return None
 
     def _within(self) -> bool:
-        """Whether a change as large as `notice` is excluded, and the later half gives no reason for doubt."""
+        """Whether a change as large as `must_detect` is excluded, and the later half gives no reason for doubt."""
         for side in bad_sides(self.metric):
             if noticed(self.whole, self.scaled, side) > self.settings.beta * self.caution:
                 return False
@@ -285,8 +285,8 @@ def _assess_counts(evidence: Evidence, metric: MetricConfig, levels: dict[str, f
 
 
 def _ratio_suspect(ratio: Ratio, metric: MetricConfig) -> bool:
-    """Whether the difference that was seen is larger than `notice`."""
-    return _worse(ratio.canary - ratio.baseline, metric) > ratio.amount(metric.notice)
+    """Whether the difference that was seen is larger than `must_detect`."""
+    return _worse(ratio.canary - ratio.baseline, metric) > ratio.amount(metric.must_detect)
 
 
 def _worse(difference: float, metric: MetricConfig) -> float:
@@ -301,17 +301,17 @@ def _worst_ratio(ratio: Ratio, metric: MetricConfig) -> tuple[float, Classificat
 
 
 def _has_fallen(whole: Ratio, recent: Ratio, metric: MetricConfig) -> bool:
-    """Whether the canary's earlier half was worse than its later one by more than `notice`."""
+    """Whether the canary's earlier half was worse than its later one by more than `must_detect`."""
     requests = whole.counts.canary_total - recent.counts.canary_total
     if requests <= 0:
         return False
     better = (whole.counts.canary_events - recent.counts.canary_events) / requests - recent.canary
-    return _worse(better, metric) > whole.amount(metric.notice)
+    return _worse(better, metric) > whole.amount(metric.must_detect)
 
 
 def ratio_within(ratio: Ratio, metric: MetricConfig, settings: SequentialSettings) -> bool:
-    """Whether a difference as large as `notice` is excluded."""
-    margin = ratio.amount(metric.notice)
+    """Whether a difference as large as `must_detect` is excluded."""
+    margin = ratio.amount(metric.must_detect)
     low, high = ratio.interval(settings.beta)
     up = metric.direction is Direction.DECREASE or high <= margin
     return up and (metric.direction is Direction.INCREASE or low >= -margin)

@@ -80,9 +80,9 @@ def of_the_samples(evidence: Evidence, metric: MetricConfig, scaled: Scaled | No
     if scaled is None:
         return ()
     found = []
-    if evidence.baseline.min() < 0 < evidence.baseline.max() and not (metric.tolerance.absolute and metric.notice.absolute):
+    if evidence.baseline.min() < 0 < evidence.baseline.max() and not (metric.tolerance.absolute and metric.must_detect.absolute):
         found.append(
-            "the baseline's values lie on both sides of zero: give tolerance and notice as amounts, a share of their mean says little"
+            "the baseline's values lie on both sides of zero: give tolerance and must_detect as amounts, a share of their mean says little"
         )
     moved = _of_the_baseline(evidence, metric, scaled)
     if moved:
@@ -91,14 +91,14 @@ def of_the_samples(evidence: Evidence, metric: MetricConfig, scaled: Scaled | No
 
 
 def _of_the_baseline(evidence: Evidence, metric: MetricConfig, scaled: Scaled) -> str:
-    """Say where the baseline itself got worse over the window by more than `notice`; empty where it did not."""
+    """Say where the baseline itself got worse over the window by more than `must_detect`; empty where it did not."""
     if not evidence.paired or len(evidence.baseline) < _FEWEST:
         return ""
     half = len(scaled.baseline) // 2
     early, late = scaled.baseline[:half], scaled.baseline[half:]
     moved = float(late.mean() - early.mean())
     worse_up, worse_down = metric.direction is not Direction.DECREASE, metric.direction is not Direction.INCREASE
-    if not ((moved > scaled.notice[0] and worse_up) or (moved < -scaled.notice[1] and worse_down)):
+    if not ((moved > scaled.must_detect[0] and worse_up) or (moved < -scaled.must_detect[1] and worse_down)):
         return ""
     lengths = [batch_length(len(part), stride=evidence.stride) for part in (late, early)]
     means = [batch_means(winsorise(part), length=length) for part, length in zip((late, early), lengths, strict=True)]

@@ -22,8 +22,8 @@ def tolerated(found: Posterior, scaled: Scaled, side: Classification) -> float:
 
 
 def noticed(found: Posterior, scaled: Scaled, side: Classification) -> float:
-    """Probability that the change is as large as `notice` or larger on this side."""
-    rise, fall = scaled.notice
+    """Probability that the change is as large as `must_detect` or larger on this side."""
+    rise, fall = scaled.must_detect
     return found.above(rise) if side is Classification.HIGH else found.below(-fall)
 
 

@@ -140,7 +140,7 @@ def _at_once(t: Floats, other: Floats) -> bool:
 class Scaled:
     """Both sides on the scale of relative change: logarithms where all values are positive, else shares of `base`.
 
-    `base` is the baseline's level in the metric's unit. `tolerance` and `notice` are on
+    `base` is the baseline's level in the metric's unit. `tolerance` and `must_detect` are on
     the scale, (for a rise, for a fall); all positive, infinite where a fall cannot be so large.
     """
 
@@ -150,7 +150,7 @@ class Scaled:
     base: float
     unit: float
     tolerance: tuple[float, float]
-    notice: tuple[float, float]
+    must_detect: tuple[float, float]
 
 
 def on_scale(evidence: Evidence, metric: MetricConfig) -> Scaled:
@@ -163,7 +163,7 @@ def on_scale(evidence: Evidence, metric: MetricConfig) -> Scaled:
     if min(x.min(), y.min()) > 0:
         log_x, log_y = np.log(x), np.log(y)
         base = float(np.exp(log_y.mean()))
-        accepted, noticed = _relative(metric.tolerance, base), _relative(metric.notice, base)
+        accepted, noticed = _relative(metric.tolerance, base), _relative(metric.must_detect, base)
         return Scaled(
             baseline=log_y,
             canary=log_x,
@@ -171,7 +171,7 @@ def on_scale(evidence: Evidence, metric: MetricConfig) -> Scaled:
             base=base,
             unit=base,
             tolerance=(math.log1p(accepted), -math.log1p(-accepted) if accepted < 1 else math.inf),
-            notice=(math.log1p(noticed), _noticed_fall(noticed, accepted)),
+            must_detect=(math.log1p(noticed), _noticed_fall(noticed, accepted)),
         )
     # A single glitch of the baseline must not be its level: beside it every change would be small.
     usual_x, usual_y = winsorise(x), winsorise(y)
@@ -179,7 +179,7 @@ def on_scale(evidence: Evidence, metric: MetricConfig) -> Scaled:
     largest = max(float(np.abs(usual_x).max()), float(np.abs(usual_y).max()))
     unit = abs(base) if abs(base) > 1e-9 * largest else largest if largest > 0 else 1.0
     x, y = (np.clip(side, -_FAR * unit, _FAR * unit) for side in (x, y))
-    accepted, noticed = metric.tolerance.amount(base) / unit, metric.notice.amount(base) / unit
+    accepted, noticed = metric.tolerance.amount(base) / unit, metric.must_detect.amount(base) / unit
     return Scaled(
         baseline=y / unit,
         canary=x / unit,
@@ -187,7 +187,7 @@ def on_scale(evidence: Evidence, metric: MetricConfig) -> Scaled:
         base=base,
         unit=unit,
         tolerance=(accepted, accepted),
-        notice=(noticed, noticed),
+        must_detect=(noticed, noticed),
     )
 
 

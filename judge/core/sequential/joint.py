@@ -49,7 +49,7 @@ def together(parts: Sequence[tuple[Evidence, MetricConfig, Scaled | None]], sett
         if scaled is None or not scaled.logarithmic or not evidence.paired or metric.direction is Direction.EITHER or len(evidence.t) < 10:
             continue
         sign, side = (1, 0) if metric.direction is Direction.INCREASE else (-1, 1)
-        tolerated, noticed = scaled.tolerance[side], scaled.notice[side]
+        tolerated, noticed = scaled.tolerance[side], scaled.must_detect[side]
         d = sign * winsorise(scaled.canary - scaled.baseline)
         # One metric that is far worse is that metric's own finding, and says little of the others.
         d = d - max(float(d.mean()) - noticed, 0.0)

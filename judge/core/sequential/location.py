@@ -100,11 +100,11 @@ def on_average(evidence: Evidence, scaled: Scaled, *, first: float = 0.0, stretc
 
 
 def noticed_on_average(evidence: Evidence, scaled: Scaled, sides: Sequence[Classification], *, first: float = 0.0) -> float | None:
-    """Difference of the plain means where it is beyond `notice`, single spikes or not, on one of these sides; else None."""
+    """Difference of the plain means where it is beyond `must_detect`, single spikes or not, on one of these sides; else None."""
     mean = 0.0
     for stretches in (False, True):
         mean = on_average(evidence, scaled, first=first, stretches=stretches)
-        if not any(beyond(mean, scaled.notice, side) for side in sides):
+        if not any(beyond(mean, scaled.must_detect, side) for side in sides):
             return None
     return mean
 

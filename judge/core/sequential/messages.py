@@ -38,9 +38,9 @@ class Saying:
         return words.margin(self.metric.tolerance, counts=self.counted, unit=self.metric.unit)
 
     @property
-    def notice(self) -> str:
+    def must_detect(self) -> str:
         """What must not slip through, in words."""
-        return words.margin(self.metric.notice, counts=self.counted, unit=self.metric.unit)
+        return words.margin(self.metric.must_detect, counts=self.counted, unit=self.metric.unit)
 
     @property
     def scaled(self) -> Scaled:
@@ -159,7 +159,7 @@ def _spread(saying: Saying) -> str:
 def _healed(saying: Saying) -> str:
     since = {1 / 3: "first third", 1 / 2: "first half", 2 / 3: "first two thirds"}.get(saying.found.since, "beginning")
     return (
-        f"was worse at first and has healed: after the {since} of the window a change of {saying.notice} is ruled out; "
+        f"was worse at first and has healed: after the {since} of the window a change of {saying.must_detect} is ruled out; "
         f"over the whole window {_change(saying)}; {_numbers(saying)}"
     )
 
@@ -190,11 +190,11 @@ def _lacking(saying: Saying) -> str:
 
 def _plain(saying: Saying) -> str:
     if saying.found.classification is Classification.PASS:
-        return f"{_change(saying)}: a change of {saying.notice} is ruled out ({_interval(saying)}); {_numbers(saying)}"
-    if saying.comparison is not None and math.isnan(saying.comparison.change) and not saying.metric.notice.absolute:
-        return f"{_change(saying)}: say in the config how much is too much (notice.absolute); {_numbers(saying)}"
+        return f"{_change(saying)}: a change of {saying.must_detect} is ruled out ({_interval(saying)}); {_numbers(saying)}"
+    if saying.comparison is not None and math.isnan(saying.comparison.change) and not saying.metric.must_detect.absolute:
+        return f"{_change(saying)}: say in the config how much is too much (must_detect.absolute); {_numbers(saying)}"
     return (
-        f"{_change(saying)}: neither shown to exceed {saying.tolerance} nor to stay below {saying.notice} "
+        f"{_change(saying)}: neither shown to exceed {saying.tolerance} nor to stay below {saying.must_detect} "
         f"({_interval(saying)}); {_numbers(saying)}{_longer(saying)}"
     )
 
@@ -207,7 +207,7 @@ def _beyond(saying: Saying) -> str:
     return (
         f"{_change(saying)} ({_interval(saying)}), but look {saying.look.number} is beyond the {saying.look.of} planned "
         f"and the error budget is spent: not called a regression any more, "
-        f"and a change of {saying.notice} is not ruled out; {_numbers(saying)}"
+        f"and a change of {saying.must_detect} is not ruled out; {_numbers(saying)}"
     )
 
 

@@ -28,7 +28,7 @@ def wait(evidence: Evidence, metric: MetricConfig, found: Assessment, settings: 
     estimate, scaled = found.estimate, found.scaled
     rising = metric.direction is not Direction.DECREASE
     change = estimate.mean if rising else -estimate.mean
-    tolerated, noticed = (scaled.tolerance[0], scaled.notice[0]) if rising else (scaled.tolerance[1], scaled.notice[1])
+    tolerated, noticed = (scaled.tolerance[0], scaled.must_detect[0]) if rising else (scaled.tolerance[1], scaled.must_detect[1])
     freedom = max(estimate.effective - 1, 1.0)
     level = max(found.levels.get("whole", 0.0), 1e-12)
     power = float(stdtrit(freedom, _POWER))
@@ -58,7 +58,7 @@ def _counts(evidence: Evidence, metric: MetricConfig, found: Assessment, setting
     difference = ratio.canary - ratio.baseline
     if metric.direction is Direction.DECREASE:
         difference, high = -difference, -low
-    noticed, tolerated = ratio.amount(metric.notice), ratio.amount(metric.tolerance)
+    noticed, tolerated = ratio.amount(metric.must_detect), ratio.amount(metric.tolerance)
     width = max(high - difference, 0.0)
     # The level of this look against that of the interval, on the normal scale.
     from scipy.special import ndtri

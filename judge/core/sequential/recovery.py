@@ -21,8 +21,8 @@ _FEWEST_EARLY = 4
 def healed_since(evidence: Evidence, scaled: Scaled, metric: MetricConfig, settings: SequentialSettings) -> float | None:
     """Share of the window after which the canary is within what is accepted although it was worse before.
 
-    Three things must be shown: a change as large as `notice` is excluded since then,
-    the last third lies nearer to the tolerance than to `notice`, and some early
+    Three things must be shown: a change as large as `must_detect` is excluded since then,
+    the last third lies nearer to the tolerance than to `must_detect`, and some early
     part was worse than what followed. A canary that is equally bad throughout
     cannot show the last, one that has only partly recovered not the first.
     """
@@ -31,7 +31,7 @@ def healed_since(evidence: Evidence, scaled: Scaled, metric: MetricConfig, setti
         return None
     for side in bad_sides(metric):
         index, sign = (0, 1) if side is Classification.HIGH else (1, -1)
-        if sign * end.mean > (scaled.tolerance[index] + scaled.notice[index]) / 2:
+        if sign * end.mean > (scaled.tolerance[index] + scaled.must_detect[index]) / 2:
             return None
     for since in SINCE:
         late = shift(evidence, scaled, settings, first=since, fewest=_FEWEST).posterior

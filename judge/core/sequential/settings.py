@@ -18,11 +18,11 @@ class SequentialSettings:
 
     `alpha` is the chance, over all looks and metrics, of failing a canary that is
     worse by exactly what is tolerated; `beta` that of passing one metric that is
-    worse by exactly `notice`. `critical_share` of alpha goes to the critical
+    worse by exactly `must_detect`. `critical_share` of alpha goes to the critical
     metrics where there are both kinds. The weights share one metric's budget among
     its tests; a test that is switched off leaves its share to the others.
     `wider` is how many times as widely as its baseline a healthy canary may swing, since it has fewer requests.
-    An undecided metric is `suspect` where a change of `notice` has more than this probability.
+    An undecided metric is `suspect` where a change of `must_detect` has more than this probability.
     `explain` may be switched off where only the verdicts count (a simulation): the
     decisions are the same, without sentences and intervals. `off` names tests to switch off for single metrics (``{"cpu": {"tail"}}``).
     """

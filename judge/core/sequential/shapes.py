@@ -72,7 +72,7 @@ def _tail(  # noqa: PLR0913 - both sides, raw and residual
     downward: bool,
 ) -> Tail:
     own = _noise(s)
-    least = settings.spike_notices * min(scaled.notice)
+    least = settings.spike_notices * min(scaled.must_detect)
     if evidence.paired:
         d = residuals(x - y)
         scale = _noise(d)

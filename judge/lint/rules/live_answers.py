@@ -188,7 +188,7 @@ def kayenta_small_values(document: Document, context: Context) -> Hits:
     for index, metric in enumerate(config.metrics):
         if metric.limit is not None:
             continue
-        small = [margin for margin in (metric.tolerance.absolute, metric.notice.absolute) if 0 < margin < SMALL]
+        small = [margin for margin in (metric.tolerance.absolute, metric.must_detect.absolute) if 0 < margin < SMALL]
         if small:
             yield ("metrics", index), f"a change of {small[0]:g} is meant, and {_SMALL_WORDS}"
             continue

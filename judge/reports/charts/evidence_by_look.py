@@ -118,7 +118,7 @@ def evidence(title: str, shown: Sequence[Step]) -> str:
 
 def _axis(last: Interval, found: Sequence[Interval]) -> Axis:
     """From where to where: all points and margins, and what fits of intervals many times wider."""
-    seen = [0.0, *last.marks(last.tolerance), *last.marks(last.notice), last.point, last.low or 0.0, last.high or 0.0]
+    seen = [0.0, *last.marks(last.tolerance), *last.marks(last.must_detect), last.point, last.low or 0.0, last.high or 0.0]
     reach = 3.0 * max(map(abs, seen)) or 1.0
     ends = [end for one in found for end in (one.point, one.low, one.high) if end is not None and math.isfinite(end)]
     seen += [min(max(end, -reach), reach) for end in ends]
@@ -139,7 +139,7 @@ def _margins(last: Interval, up: Axis) -> Iterator[str]:
         yield f'<rect class="accepted" x="{_LEFT}" y="{top:.1f}" width="{right - _LEFT}" height="{bottom - top:.1f}"/>'
     taken: list[float] = []
     # Where there is no room for every name, zero needs it least.
-    marks = [("notice", mark, last.text(mark)) for mark in last.marks(last.notice)]
+    marks = [("must_detect", mark, last.text(mark)) for mark in last.marks(last.must_detect)]
     marks += [("tolerance", mark, last.text(mark)) for mark in tolerated]
     marks += [("zero", 0.0, "0")]
     for name, value, text in marks:

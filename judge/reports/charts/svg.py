@@ -37,7 +37,7 @@ def sparkline(finding: Finding, *, start: float | None, end: float | None, width
 
 
 def interval(found: Interval, *, classification: str, width: int = 220, height: int = 46) -> str:
-    """Zero, tolerance, notice and the interval on one axis; what is accepted lies on a band."""
+    """Zero, tolerance, must_detect and the interval on one axis; what is accepted lies on a band."""
     low, high = found.range()
     axis = Axis(low=low, high=high, ticks=())
     edge = 4
@@ -54,9 +54,9 @@ def interval(found: Interval, *, classification: str, width: int = 220, height: 
         last = width - edge if found.direction == "decrease" else place(max(tolerated))
         parts.append(f'<rect class="accepted" x="{first:.1f}" y="2" width="{last - first:.1f}" height="{floor - 2}"/>')
     parts.append(f'<line class="axis" x1="{edge}" x2="{width - edge}" y1="{floor}" y2="{floor}"/>')
-    # The farther a mark is from zero the less it is crowded, so notice is named before tolerance.
+    # The farther a mark is from zero the less it is crowded, so must_detect is named before tolerance.
     taken: list[tuple[float, float]] = []
-    marks = [("zero", [0.0]), ("notice", found.marks(found.notice)), ("tolerance", tolerated)]
+    marks = [("zero", [0.0]), ("must_detect", found.marks(found.must_detect)), ("tolerance", tolerated)]
     for name, values in marks:
         for value in values:
             x = place(value)
@@ -76,7 +76,7 @@ def interval_words(found: Interval) -> str:
     text = found.text(found.point)
     if found.low is not None:
         text += f", interval {found.text(found.low)} to {found.text(found.high)}"
-    for name, size in (("accepted", found.tolerance), ("must not slip through", found.notice)):
+    for name, size in (("accepted", found.tolerance), ("must not slip through", found.must_detect)):
         text += f", {name} {found.margin(size)}" if size is not None else ""
     return text
 

@@ -22,8 +22,9 @@ from typing import Any
 
 import numpy as np
 
+from judge.config.renamed import old_names
 from judge.core.conditions import Conditions, SideConditions
-from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, NOTICE, TOLERANCE, Direction, Limit, Margin, MetricConfig
+from judge.core.config import COUNT_MUST_DETECT, COUNT_TOLERANCE, MUST_DETECT, TOLERANCE, Direction, Limit, Margin, MetricConfig
 from judge.core.model import Series, SeriesPair, Traffic
 from judge.errors import DumpError, Fault
 from judge.sources.dumps.dump import Dump
@@ -179,6 +180,8 @@ class _Reader(Values):
                 [Fault(path="metrics", message="is missing" if listed is None else "must be a list of metrics")],
                 where=f"{self.where} ({name})",
             )
+        # Other unknown keys are ignored, but a margin must not be lost in silence.
+        self.faults += old_names(listed, "metrics")
         metrics: list[MetricConfig] = []
         pairs: list[SeriesPair] = []
         for index, item in enumerate(listed):
@@ -339,7 +342,7 @@ class _Reader(Values):
             name=name,
             direction=Direction(direction),
             tolerance=self.margin(item, "tolerance", path, COUNT_TOLERANCE if counted else TOLERANCE),
-            notice=self.margin(item, "notice", path, COUNT_NOTICE if counted else NOTICE),
+            must_detect=self.margin(item, "must_detect", path, COUNT_MUST_DETECT if counted else MUST_DETECT),
             limit=limit,
             critical=critical is True,
             group=str(item.get("group", "metrics")),

@@ -65,7 +65,7 @@ def _metric(pair: SeriesPair, metric: MetricConfig) -> dict[str, Any]:
     if metric.limit is not None:
         found["limit"] = {key: value for key, value in (("min", metric.limit.min), ("max", metric.limit.max)) if value is not None}
     else:
-        found["tolerance"], found["notice"] = _margin(metric.tolerance), _margin(metric.notice)
+        found["tolerance"], found["must_detect"] = _margin(metric.tolerance), _margin(metric.must_detect)
     return found
 
 

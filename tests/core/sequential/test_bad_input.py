@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, Direction, LooksConfig, Margin
+from judge.core.config import COUNT_MUST_DETECT, COUNT_TOLERANCE, Direction, LooksConfig, Margin
 from judge.core.model import Classification, Outcome
 from judge.core.sequential.settings import SequentialSettings
 from tests.core.sequential.canaries import STEP, counts, judged, look, noise, pair
@@ -37,7 +37,7 @@ def with_values(values, where, what):
             pair(ONE * 0, with_values(ONE * 0, [7], 1.0)),
             C.UNDECIDED,
             Outcome.INCONCLUSIVE,
-            "say in the config how much is too much (notice.absolute)",
+            "say in the config how much is too much (must_detect.absolute)",
             id="zero baseline, one event",
         ),
         pytest.param(pair([3.0], [4.0]), C.UNDECIDED, Outcome.INCONCLUSIVE, "1 independent canary sample, at least 5 are needed", id="one"),
@@ -102,7 +102,7 @@ def with_values(values, where, what):
             counts(ONE * 0, ONE * 90, ONE * 0, ONE * 90),
             C.UNDECIDED,
             Outcome.INCONCLUSIVE,
-            "0 of 3,600 (0%) on the baseline: say in the config how much is too much (notice.absolute)",
+            "0 of 3,600 (0%) on the baseline: say in the config how much is too much (must_detect.absolute)",
             id="no errors at all and no amount to hold them against",
         ),
         pytest.param(
@@ -122,7 +122,7 @@ def test_it_has_an_outcome_and_a_sentence(one, classification, outcome, said):
 
 
 def test_no_errors_at_all_pass_with_an_amount_to_hold_them_against():
-    verdict = judged(counts(ONE * 0, ONE * 90, ONE * 0, ONE * 90), tolerance=COUNT_TOLERANCE, notice=COUNT_NOTICE)
+    verdict = judged(counts(ONE * 0, ONE * 90, ONE * 0, ONE * 90), tolerance=COUNT_TOLERANCE, must_detect=COUNT_MUST_DETECT)
 
     assert verdict.outcome is Outcome.PASS
     assert "0 of 3,600 (0%) on the canary" in verdict.results[0].reason
@@ -160,9 +160,11 @@ def test_a_few_infinite_samples_are_left_out_and_it_is_said():
 
 def test_values_on_both_sides_of_zero_ask_for_amounts():
     relative = judged(pair(RNG.standard_normal(40), RNG.standard_normal(40)))
-    absolute = judged(pair(RNG.standard_normal(40), RNG.standard_normal(40)), tolerance=Margin(absolute=0.5), notice=Margin(absolute=2.0))
+    absolute = judged(
+        pair(RNG.standard_normal(40), RNG.standard_normal(40)), tolerance=Margin(absolute=0.5), must_detect=Margin(absolute=2.0)
+    )
 
-    assert "give tolerance and notice as amounts" in relative.results[0].warnings[0]
+    assert "give tolerance and must_detect as amounts" in relative.results[0].warnings[0]
     assert (absolute.outcome, absolute.results[0].warnings) == (Outcome.PASS, ())
 
 

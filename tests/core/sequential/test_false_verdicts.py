@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, CanaryConfig, Direction, Margin, MetricConfig, WindowConfig
+from judge.core.config import COUNT_MUST_DETECT, COUNT_TOLERANCE, CanaryConfig, Direction, Margin, MetricConfig, WindowConfig
 from judge.core.model import Classification, Outcome
 from judge.core.sequential.judge import judge_sequential
 from tests.core.sequential.canaries import STEP, counts, judged, look, noise, pair
@@ -93,17 +93,21 @@ def test_spikes_are_still_found_whatever_both_sides_share(shared):
     ],
 )
 def test_beyond_the_plan_not_even_certainty_fails_a_canary(one):
-    counted = {"tolerance": COUNT_TOLERANCE, "notice": COUNT_NOTICE} if one.canary_total is not None else {}
+    counted = {"tolerance": COUNT_TOLERANCE, "must_detect": COUNT_MUST_DETECT} if one.canary_total is not None else {}
     verdict = judged(one, window=look(25, 20, n=N), **counted)
 
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "the error budget is spent" in verdict.reason
 
 
-def fall(by, *, tolerance, notice, cv=0.05):
+def fall(by, *, tolerance, must_detect, cv=0.05):
     """One throughput that falls by this share."""
     metric = MetricConfig(
-        name="latency", critical=True, direction=Direction.DECREASE, tolerance=Margin(relative=tolerance), notice=Margin(relative=notice)
+        name="latency",
+        critical=True,
+        direction=Direction.DECREASE,
+        tolerance=Margin(relative=tolerance),
+        must_detect=Margin(relative=must_detect),
     )
     config = CanaryConfig(name="c", metrics=(metric,), window=WindowConfig(step=STEP))
     return judge_sequential(config, [pair(noise(N, cv=cv), (1 - by) * noise(N, seed=4, cv=cv))]).results[0]
@@ -113,12 +117,12 @@ def fall(by, *, tolerance, notice, cv=0.05):
     ("by", "classification"),
     [(0.5, C.PASS), (0.59, C.PASS), (0.7, C.LOW), (0.9, C.LOW)],
 )
-def test_a_fall_within_a_wide_tolerance_is_not_beyond_notice(by, classification):
-    assert fall(by, tolerance=0.6, notice=0.8).classification is classification
+def test_a_fall_within_a_wide_tolerance_is_not_beyond_must_detect(by, classification):
+    assert fall(by, tolerance=0.6, must_detect=0.8).classification is classification
 
 
 def test_a_fall_that_would_be_seen_is_never_one_of_more_than_all():
-    found = fall(0.32, tolerance=0.3, notice=0.5, cv=0.6)
+    found = fall(0.32, tolerance=0.3, must_detect=0.5, cv=0.6)
 
     assert found.classification is C.UNDECIDED
     assert found.wait is not None
@@ -131,7 +135,7 @@ def test_a_share_of_successes_is_written_with_the_digits_that_tell_it_from_all()
         counts(300 - failures / 4, np.full(N, 300.0), 300 - failures, np.full(N, 300.0)),
         direction=Direction.DECREASE,
         tolerance=COUNT_TOLERANCE,
-        notice=COUNT_NOTICE,
+        must_detect=COUNT_MUST_DETECT,
     ).results[0]
 
     assert "(99.56%) on the canary" in found.reason

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, CanaryConfig, Direction, Limit, MetricConfig, TrafficConfig, WindowConfig
+from judge.core.config import COUNT_MUST_DETECT, COUNT_TOLERANCE, CanaryConfig, Direction, Limit, MetricConfig, TrafficConfig, WindowConfig
 from judge.core.model import Classification, Outcome, Problem, Series, SeriesPair, Traffic, Verdict
 from judge.core.sequential.judge import judge_sequential
 from judge.core.sequential.settings import DEFAULTS, SequentialSettings
 from tests.core.sequential.canaries import STEP, counts, judged, look, noise, pair
 
 C = Classification
-COUNTED = {"tolerance": COUNT_TOLERANCE, "notice": COUNT_NOTICE}
+COUNTED = {"tolerance": COUNT_TOLERANCE, "must_detect": COUNT_MUST_DETECT}
 
 
 def spiked(n=31, *, places=(4, 11, 20, 26), times=3.0, seed=4):

@@ -76,9 +76,11 @@ def test_a_rise_one_way_is_a_fall_the_other(sides, number):
     more = {"window": look(number, 20), "settings": LEVELS_ONLY}
 
     rise = judged(
-        pair(baseline, canary), direction=Direction.INCREASE, tolerance=Margin(relative=0.25), notice=Margin(relative=0.4), **more
+        pair(baseline, canary), direction=Direction.INCREASE, tolerance=Margin(relative=0.25), must_detect=Margin(relative=0.4), **more
     )
-    fall = judged(pair(canary, baseline), direction=Direction.DECREASE, tolerance=Margin(relative=0.2), notice=Margin(relative=0.4), **more)
+    fall = judged(
+        pair(canary, baseline), direction=Direction.DECREASE, tolerance=Margin(relative=0.2), must_detect=Margin(relative=0.4), **more
+    )
 
     found = rise.results[0].classification
     assert fall.results[0].classification is MIRROR.get(found, found)
@@ -137,7 +139,7 @@ def test_without_sentences_the_decisions_are_the_same(sides, number):
 
 @settings(max_examples=60, deadline=None)
 @given(canaries(), st.integers(1, 20))
-def test_a_regression_has_its_interval_beyond_the_tolerance_and_a_pass_below_notice(sides, number):
+def test_a_regression_has_its_interval_beyond_the_tolerance_and_a_pass_below_must_detect(sides, number):
     verdict = judged(pair(*sides), window=look(number, 20), settings=LEVELS_ONLY)
 
     found = verdict.results[0].comparison

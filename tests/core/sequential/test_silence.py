@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from judge.core.canary import judge_canary
-from judge.core.config import COUNT_NOTICE, COUNT_TOLERANCE, CanaryConfig, Direction, Limit, MetricConfig, WindowConfig
+from judge.core.config import COUNT_MUST_DETECT, COUNT_TOLERANCE, CanaryConfig, Direction, Limit, MetricConfig, WindowConfig
 from judge.core.model import Classification, Outcome, Series, SeriesPair
 from tests.core.sequential.canaries import STEP, counts, judged, look, noise, pair
 
@@ -55,7 +55,7 @@ def part(share, n=N):
 )
 @pytest.mark.parametrize("judge", ["sequential", "mann-whitney"])
 def test_a_side_that_fell_silent_lets_nothing_pass(one, said, judge):
-    counted = {"tolerance": COUNT_TOLERANCE, "notice": COUNT_NOTICE} if one.canary_total is not None else {}
+    counted = {"tolerance": COUNT_TOLERANCE, "must_detect": COUNT_MUST_DETECT} if one.canary_total is not None else {}
     metric = MetricConfig(name=one.metric, critical=True, direction=Direction.INCREASE, **counted)
     config = CanaryConfig(name="c", metrics=(metric,), judge=judge, window=WindowConfig(step=STEP))
     verdict = judge_canary(config, [one], window=NOW)

@@ -50,7 +50,7 @@ def test_everything_a_dump_may_say_of_itself(tmp_path):
     document = {
         **change(
             tolerance="10%",
-            notice={"relative": "50%"},
+            must_detect={"relative": "50%"},
             critical=True,
             group="g",
             unit="ms",
@@ -70,7 +70,7 @@ def test_everything_a_dump_may_say_of_itself(tmp_path):
     [dump] = load_dump(write(tmp_path / "d.json", document))
 
     metric, pair = dump.metrics[0], dump.pairs[0]
-    assert (metric.tolerance, metric.notice) == (Margin(relative=0.1), Margin(relative=0.5))
+    assert (metric.tolerance, metric.must_detect) == (Margin(relative=0.1), Margin(relative=0.5))
     assert (metric.critical, metric.group, metric.unit) == (True, "g", "ms")
     assert (pair.rate_window, pair.labels) == (60, {"route": "/a"})
     assert (dump.config, dump.look, dump.looks, dump.start, dump.end, dump.step) == ("http-service", 3, 20, 0, 120, 60)
@@ -146,7 +146,7 @@ def test_samples_are_put_in_order_of_time(tmp_path):
         pytest.param(change(limit=5), "metrics.0.limit: must be an object, found int", id="a bare limit"),
         pytest.param(change(tolerance=math.nan), "metrics.0.tolerance: must be a finite number", id="a tolerance of NaN"),
         pytest.param(change(tolerance=math.inf), "metrics.0.tolerance: must be a finite number", id="a tolerance without end"),
-        pytest.param(change(notice=-0.1), "metrics.0.notice: must not be negative, found -0.1", id="a negative notice"),
+        pytest.param(change(must_detect=-0.1), "metrics.0.must_detect: must not be negative, found -0.1", id="a negative must_detect"),
         pytest.param(change(rate_window=math.nan), "metrics.0.rate_window: must be a finite number", id="a rate window of NaN"),
         pytest.param(change(rate_window=-60), "metrics.0.rate_window: must be seconds, found -60", id="a negative rate window"),
         pytest.param(change(labels=["a"]), "metrics.0.labels: must be an object, found list", id="labels in a list"),
