@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
 
-from judge.access import NOBODY, Caller
+from judge.access.rights import NOBODY, Caller
 from judge.archive.visibility import ConfinedArchive
 from judge.errors import NotAuthenticated
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from judge import __version__
-from judge.access import ANYONE, Caller, Gate
+from judge.access.gate import Gate
+from judge.access.rights import ANYONE, Caller
 from judge.access.tokens import Door, read_door
 from judge.archive.types import Keep
 from judge.config.reload import load, marks

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from judge.access import RIGHTS, digest_of
+from judge.access.gate import digest_of
+from judge.access.rights import RIGHTS
 from judge.archive import open_archive
 from judge.errors import Busy
 from judge.server.admission.queue import Slots

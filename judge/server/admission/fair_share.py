@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from judge.access import Caller
+from judge.access.rights import Caller
 from judge.errors import Busy, OverShare
 
 MEMORY = 5.0

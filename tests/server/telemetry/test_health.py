@@ -94,7 +94,7 @@ def test_a_worker_whose_question_never_ends_is_replaced(judge, relay, question, 
     script.write_text(
         "import threading\n"
         "from judge.verdicts.service import Service\n"
-        "from judge.frontends import vitals\n"
+        "from judge.server import liveness as vitals\n"
         "vitals.STUCK_SECONDS, vitals.LOOK_SECONDS, vitals.LEAVE_SECONDS = 4.0, 0.5, 1.0\n"
         "real = Service.ask\n"
         "def ask(self, raw, **more):\n"

@@ -6,15 +6,16 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from judge.access.rights import Right
 from judge.config.yaml import Document, read, validate
 from judge.errors import ConfigError, Fault
 from judge.wire.request import parse_time
 
-Right = Literal["ask", "read", "label", "kayenta"]
+OpenRoute: TypeAlias = Literal["metrics", "description"]
 Text = Annotated[str, Field(min_length=1, max_length=253)]
 
 
@@ -91,7 +92,7 @@ class TokensDocument(Document):
     tokens: tuple[TokenDocument, ...] = ()
     jwt: JwtDocument | None = None
     proxy: ProxyDocument | None = None
-    open: Annotated[tuple[Literal["metrics", "description"], ...], Field(description="Needs no token: /metrics, /openapi.json.")] = ()
+    open: Annotated[tuple[OpenRoute, ...], Field(description="Needs no token: /metrics, /openapi.json.")] = ()
 
 
 def load_tokens(path: Path) -> TokensDocument:
