@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from judge.access.tokens_file import JwtDocument
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-"""Asymmetric ones only: with a published key nobody can sign."""
+"""Asymmetric ones only: a published key must not be able to sign."""
 
 REFRESH = 300.0
 """Seconds after which the keys are read again."""

@@ -39,7 +39,7 @@ Moment = Annotated[
 
 
 class RightsDocument(Document):
-    """What somebody may do."""
+    """What a caller may do."""
 
     may: Annotated[tuple[Right, ...], Field(min_length=1, description="ask for verdicts, read and label them, use Kayenta's API.")] = (
         "ask",
@@ -79,7 +79,7 @@ class JwtDocument(Document):
 
 
 class ProxyDocument(RightsDocument):
-    """A reverse proxy that authenticates people, and names them in a header that nobody else can set."""
+    """A reverse proxy that authenticates people, and names them in a header that only it can set."""
 
     header: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,79}$")] = "X-Forwarded-User"
     networks: Annotated[tuple[str, ...], Field(min_length=1, description="Where it connects from: 10.1.2.3, or 10.1.0.0/16.")]
@@ -127,7 +127,7 @@ def check_token(entry: Mapping[str, Any]) -> None:
 
 
 def _discreet(fault: Fault) -> Fault:
-    """Somebody may have written the token itself where its hash belongs: then it must not go on to a log."""
+    """A person may have written the token itself in place of its hash: it must not go on to a log."""
     if not fault.path.endswith(".sha256") or fault.message == "is missing":
         return fault
     return Fault(path=fault.path, message="must be 64 lower-case hexadecimal digits in quotes, as `judge token` prints them")
@@ -158,7 +158,7 @@ def _faults(document: TokensDocument) -> Iterator[Fault]:
 
 
 def _confined(rights: RightsDocument, path: str) -> Iterator[Fault]:
-    """Kayenta's configs bring queries of their own, so nobody who is confined may use them."""
+    """Kayenta's configs bring queries of their own, so a confined caller may not use them."""
     if "kayenta" in rights.may and ("*" not in rights.configs or rights.namespaces is not None or rights.scopes is not None):
         yield Fault(
             path=f"{path}.may".removeprefix("."),
