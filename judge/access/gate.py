@@ -62,14 +62,6 @@ class Known:
     until: float | None = None
 
 
-class SignedTokens(Protocol):
-    """Checks tokens that an identity provider signed."""
-
-    def caller(self, token: str, *, now: float) -> Caller:
-        """Name the caller; raises `NotAuthenticated`."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
     """A reverse proxy that has authenticated people: its header names them."""
@@ -92,7 +84,7 @@ class TokenGate:
     """Lets in requests with a known token, and those that come through the proxy."""
 
     known: tuple[Known, ...] = ()
-    signed: SignedTokens | None = None
+    signed: JsonWebTokens | None = None
     proxy: Proxy | None = None
 
     def caller(self, headers: Mapping[str, str], *, address: str, now: float) -> Caller:
