@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from judge.access import Caller, caller_of
+from judge.access.rights import Caller, caller_of
 from judge.errors import ConfigError, NotAuthenticated
 
 if TYPE_CHECKING:
-    from judge.config.tokens_file import JwtDocument
+    from judge.access.tokens_file import JwtDocument
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-"""Asymmetric ones only: with a published key nobody can sign."""
+"""Asymmetric ones only: a published key must not be able to sign."""
 
 REFRESH = 300.0
 """Seconds after which the keys are read again."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from judge.access import Gate, OpenGate, gate_of
-from judge.config.tokens_file import load_tokens
+from judge.access.gate import Gate, OpenGate, gate_of
+from judge.access.tokens_file import load_tokens
 from judge.errors import ConfigError
 
 

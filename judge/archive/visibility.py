@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from judge.access import Caller
+from judge.access.rights import Caller
 from judge.archive.interface import Archive, Record, Rows
 from judge.archive.types import EVERYTHING, ConfigTally, Label, Wanted
 from judge.errors import VerdictNotFound

@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-RIGHTS = ("ask", "read", "label", "kayenta")
-"""As in `judge.access`, which takes longer to load than `judge --help` may last."""
+from judge.access.rights import RIGHTS
 
 
 @click.command("token")
@@ -33,8 +32,8 @@ def token_command(
     import json
     import secrets
 
-    from judge.access import digest_of
-    from judge.config.tokens_file import check_token
+    from judge.access.gate import digest_of
+    from judge.access.tokens_file import check_token
 
     token = f"judge_{secrets.token_urlsafe(32)}"
     entry: dict[str, Any] = {"name": name, "sha256": digest_of(token), "may": list(may) if may else ["ask", "read"]}

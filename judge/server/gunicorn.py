@@ -1,4 +1,4 @@
-"""``judge serve``: the HTTP door under gunicorn."""
+"""``judge serve``: the HTTP service under gunicorn."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from judge.server.telemetry import logging as logs
 
 if TYPE_CHECKING:
     from judge.kayenta.store import KayentaStore
+    from judge.server.runtime import Runtime
     from judge.verdicts.service import Service
 
 SPARE_THREADS = 4
@@ -32,7 +33,6 @@ PATIENCE = 1.5
 LEAVE_SECONDS = 5.0
 """For an execution that is at work when the process is to end."""
 COUNT_SECONDS = 15.0
-WITH_TRACES = "judge-traces-wanted"
 
 
 class _ServerLog(Logger):  # type: ignore[misc]
@@ -48,7 +48,7 @@ class _ServerLog(Logger):  # type: ignore[misc]
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn, told by arguments instead of by its own files and command line."""
+    """gunicorn, with its options given as arguments instead of files or a command line."""
 
     def __init__(self, app: Any, options: dict[str, Any]) -> None:
         self._app = app
@@ -64,7 +64,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
 
 def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
-    """Serve until told to stop.
+    """Serve until the process is asked to stop.
 
     The application is built before the workers are forked: a broken setting ends
     here with its name, and the workers share the memory.
@@ -72,8 +72,8 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
     Raises
     ------
     ConfigError
-        Where no config can be used (broken ones beside good ones are only named), or
-        nobody can listen on this port.
+        If no config can be used (broken ones beside good ones are only named), or if
+        the port cannot be listened on.
     """
     logs.set_up(settings.log_format, secrets=logs.secrets_of(settings))
     log = logging.getLogger("judge")
@@ -88,6 +88,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
     from judge.config.kayenta import ignored_keys
     from judge.core.kayenta.adapter import is_kayenta_document
     from judge.server.app import create_app
+    from judge.server.runtime import runtime
     from judge.server.telemetry import metrics as signals
     from judge.server.telemetry import tracing
     from judge.verdicts.service import Service
@@ -104,7 +105,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
     for config in service.configs.values():
         ignored = ignored_keys(config.document) if is_kayenta_document(config.document) else []
         if ignored:
-            log.warning("config %s: nobody reads %s", config.name, ", ".join(ignored))
+            log.warning("config %s: ignored Kayenta keys: %s", config.name, ", ".join(ignored))
         if config.source not in settings.sources:
             log.warning("config %s: there is no source %r in the settings", config.name, config.source)
     signals.begin(configs=service.configs, sources=settings.sources)
@@ -133,12 +134,11 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
         "logger_class": _ServerLog,
         "when_ready": say_ready,
         "child_exit": _forget_worker,
-        "post_fork": _start_working,
-        "worker_exit": _stop_working,
     }
     try:
         app = create_app(service)
-        app.extensions[WITH_TRACES] = with_traces
+        options["post_fork"] = partial(_start_working, service, runtime(app), with_traces=with_traces)
+        options["worker_exit"] = partial(_stop_working, runtime(app))
         _Server(app, options).run()
     except SystemExit as ended:
         # So gunicorn ends where it cannot listen, after some tries; its workers leave through here too.
@@ -166,37 +166,34 @@ def _prepare(service: Service) -> None:
 _stop = threading.Event()
 
 
-def _start_working(server: Any, worker: Any) -> None:
-    """Each worker process works on Kayenta's executions and on retention too, beside the requests it answers."""
-    del worker
+def _start_working(service: Service, runtime: Runtime, _server: Any, _worker: Any, *, with_traces: bool) -> None:
+    """Start a worker's own threads: Kayenta's executions, retention, new configs, liveness."""
     from judge.observer import observed
     from judge.server.telemetry import metrics as signals
     from judge.server.telemetry.metrics_observer import Metered
-    from judge.server.telemetry.request_id import TRACING
     from judge.server.telemetry.tracing import Tracing
 
-    extensions = server.app.wsgi().extensions
-    service, vitals, executions = extensions["judge-service"], extensions["judge-vitals"], extensions.get("judge-executions")
+    liveness, executions = runtime.liveness, runtime.executions
     background = Metered()
-    if extensions[WITH_TRACES]:
+    if with_traces:
         # Only now: what sends the spans is a thread, which would not outlive the fork.
-        extensions[TRACING] = tracing = Tracing()
-        background = tracing.background()
+        runtime.tracing = Tracing()
+        background = runtime.tracing.background()
     signals.PLACES.set(service.settings.questions_at_once)
     with observed(background):
         # A worker that a SIGHUP started comes from memory older than the files.
         service.reload()
         background.loaded(served=tuple(service.configs), faulty=len(service.config_errors))
-        vitals.keep_going("retention", service.keep_tidy, _stop)
-        vitals.keep_going("configs", service.watch, _stop)
+        liveness.keep_going("retention", service.keep_tidy, _stop)
+        liveness.keep_going("configs", service.watch, _stop)
         if executions is not None:
-            vitals.keep_going("executions", executions.run, _stop)
-            vitals.keep_going("counting", partial(_count, executions.store), _stop)
-        vitals.keep_going("vitals", vitals.watch, _stop)
+            liveness.keep_going("executions", executions.run, _stop)
+            liveness.keep_going("counting", partial(_count, executions.store), _stop)
+        liveness.keep_going("liveness", liveness.watch, _stop)
 
 
 def _count(store: KayentaStore, stop: threading.Event) -> None:
-    """Show how many of Kayenta's executions wait and are worked on, until told to stop; trouble is waited out."""
+    """Show how many of Kayenta's executions wait and are worked on, until `stop` is set; trouble is waited out."""
     from judge.server.telemetry import metrics as signals
 
     while True:
@@ -207,18 +204,13 @@ def _count(store: KayentaStore, stop: threading.Event) -> None:
             return
 
 
-def _stop_working(server: Any, worker: Any) -> None:
+def _stop_working(runtime: Runtime, _server: Any, _worker: Any) -> None:
     """Take no more work; an execution that was begun is ended, or given back for another replica to take."""
-    del worker
-    from judge.server.telemetry.request_id import TRACING
-
     _stop.set()
-    executions = server.app.wsgi().extensions.get("judge-executions")
-    if executions is not None:
-        executions.leave(LEAVE_SECONDS)
-    tracing = server.app.wsgi().extensions.get(TRACING)
-    if tracing is not None:
-        tracing.close()
+    if runtime.executions is not None:
+        runtime.executions.leave(LEAVE_SECONDS)
+    if runtime.tracing is not None:
+        runtime.tracing.close()
 
 
 def _forget_worker(server: Any, worker: Any) -> None:

@@ -1,4 +1,4 @@
-"""How a worker stops listening: whoever was let in is answered, whoever comes later is refused at once."""
+"""How a worker stops listening: accepted connections are answered, later ones are refused at once."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from gunicorn.workers.gthread import ThreadWorker
 
 
 class DrainingWorker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threaded worker, which on its way out leaves nobody waiting at a door that will not open.
+    """gunicorn's threaded worker, which refuses new connections while it stops, instead of leaving them in the backlog.
 
     By itself it stops to accept and keeps its listening socket until its last answer is out. The kernel goes on greeting
     callers meanwhile, who wait and are cut off in the end.
     """
 
     def set_accept_enabled(self, enabled: Any) -> None:
-        """Accept or not; at the end take in everybody who waits already, and close the door."""
+        """Accept or not; at the end accept the connections that wait already, and close the socket."""
         super().set_accept_enabled(enabled)
         if enabled or self.alive:
             return

@@ -37,8 +37,8 @@ PING_SECONDS = 1.0
 """For the archive to answer `/readyz`: a probe waits for 3 s."""
 
 
-class Vitals:
-    """Knows the questions under way and the worker's own threads."""
+class Liveness:
+    """The questions under way and the worker's own threads."""
 
     def __init__(self, *, deadline: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._patience = max(STUCK_SECONDS, 4 * deadline)
@@ -48,7 +48,7 @@ class Vitals:
 
     @contextmanager
     def question(self) -> Iterator[None]:
-        """Stand around a question that is being judged."""
+        """Mark a question as being judged."""
         own = threading.get_ident()
         self._began[own] = self._clock()
         try:
@@ -64,7 +64,7 @@ class Vitals:
         return [*stuck, *(f"the thread {thread.name} has ended" for thread in self._threads if not thread.is_alive())]
 
     def keep_going(self, name: str, work: Callable[[threading.Event], None], stop: threading.Event) -> None:
-        """Do this in a thread until told to stop; after an error nobody foresaw it begins again."""
+        """Do this in a thread until `stop` is set; after an unexpected error it begins again."""
 
         def run() -> None:
             while not stop.is_set():
@@ -98,13 +98,13 @@ _LASTING = frozenset({"configs", "executions"})
 
 
 @contextmanager
-def seen(vitals: Vitals, *places: AbstractContextManager[None]) -> Iterator[None]:
-    """Wait for these places, one after the other, and hold them while a question is judged; all of it is to be seen from outside.
+def hold_places(liveness: Liveness, *places: AbstractContextManager[None]) -> Iterator[None]:
+    """Wait for these places, one after the other, and hold them while a question is judged; metrics and liveness show it.
 
     Raises
     ------
     Busy, OverShare
-        Where there is none.
+        If there is none.
     """
     with ExitStack() as held:
         signals.WAITING.inc()
@@ -117,7 +117,7 @@ def seen(vitals: Vitals, *places: AbstractContextManager[None]) -> Iterator[None
             raise
         finally:
             signals.WAITING.dec()
-        held.enter_context(vitals.question())
+        held.enter_context(liveness.question())
         signals.WORKING.inc()
         held.callback(signals.WORKING.dec)
         yield

@@ -1,14 +1,22 @@
-"""The OpenAPI description of the HTTP door."""
+"""The OpenAPI description of the HTTP service."""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from judge import __version__
 from judge.archive.filters import FILTERS, MOST_BY, MOST_WHY
 from judge.archive.types import LABELS
 from judge.observer import CIRCUITS
 from judge.reports.urls import OF_A_CANARY
+from judge.server.auth import needs_of
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 _TEXT = {"type": "string"}
 _TEXT_OR_NUMBER = {"anyOf": [{"type": "string"}, {"type": "number"}]}
@@ -47,7 +55,7 @@ def _object(properties: dict[str, Any], *, required: bool = True, more: bool = F
 
 
 def _shown(always: dict[str, Any], to_some: dict[str, Any]) -> dict[str, Any]:
-    """What everybody is shown, and what only those see from whom nothing is hidden."""
+    """Fields for all callers, and fields for callers who may see everything."""
     return {**_object({**always, **to_some}, required=False), "required": list(always)}
 
 
@@ -113,33 +121,36 @@ def _schemas() -> dict[str, Any]:
 
 
 def _probed(schema: str, otherwise: str) -> dict[str, Any]:
-    """What a probe is answered: the same document, all well or not."""
+    """The answers to a probe: the same document, well or not."""
     found = _answers(schema)
     return {**found, "503": {**found["200"], "description": otherwise}}
 
 
 def _answers(schema: str, *faults: int, kind: str = "application/json") -> dict[str, Any]:
     body = {"schema": {"$ref": f"#/components/schemas/{schema}"} if kind == "application/json" else {"type": "string"}}
-    found: dict[str, Any] = {"200": {"description": "Answered.", "content": {kind: body}}}
+    return {"200": {"description": "Answered.", "content": {kind: body}}, **_faults(*faults)}
+
+
+def _faults(*statuses: int) -> dict[str, Any]:
     words = {
         400: "The question is wrong.",
+        401: "The token is missing or not valid.",
+        403: "The caller lacks the right.",
         404: "There is no such verdict.",
         413: "The body is too large.",
         429: "This caller has its share of questions at work already.",
         503: "The judge cannot answer now.",
     }
-    for status in faults:
-        content = {"application/json": {"schema": {"$ref": "#/components/schemas/Fault"}}}
-        found[str(status)] = {"description": words[status], "content": content}
-    return found
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Fault"}}}
+    return {str(status): {"description": words[status], "content": content} for status in statuses}
 
 
 def _in_query(name: str, text: str, *, required: bool = False) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": required, "description": text, "schema": _TEXT}
 
 
-def openapi(public_url: str = "") -> dict[str, Any]:
-    """Write the description (OpenAPI 3.1)."""
+def _operations() -> dict[str, dict[str, Any]]:
+    """What is asked and answered, by the method and the endpoint of the route."""
     asked = [_in_query(name, text, required=required) for name, (text, required) in _PARAMETERS.items()]
     declared = {
         "name": "args",
@@ -150,79 +161,63 @@ def openapi(public_url: str = "") -> dict[str, Any]:
         "style": "form",
         "explode": True,
     }
-    one = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}]
     filters = [
         _in_query("limit", "1 to 200, default 50."),
         _in_query("before", "Only verdicts older than this id."),
         *(_in_query(name, _FILTER_WORDS.get(name, "Only verdicts of this value.")) for name in FILTERS),
     ]
-    body = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Question"}}}}
-    verdict = {"summary": "Is this canary worse than its baseline?", "responses": _answers("Answer", 400, 429, 503)}
+    of_a_canary = [_in_query(name, "Only looks of this value.", required=name == "canary") for name in OF_A_CANARY]
+    this = {"200": {"description": "This.", "content": {"application/json": {"schema": {"type": "object"}}}}}
+    html = partial(_answers, "", kind="text/html")
+    return {
+        "GET verdicts.ask": _operation("askByQuery", _answers("Answer", 400, 429, 503), parameters=[*asked, declared]),
+        "POST verdicts.ask": _operation("ask", _answers("Answer", 400, 413, 429, 503), body="Question"),
+        "GET verdicts.verdicts": _operation("listVerdicts", _answers("Verdicts", 400, 404, 503), parameters=filters),
+        "GET verdicts.record": _operation("getVerdict", _answers("Record", 404, 503)),
+        "GET verdicts.labels": _operation("listLabels", _answers("Labels", 404, 503)),
+        "POST verdicts.add_label": _operation("label", _answers("Labels", 400, 404, 413, 503), body="Label"),
+        "GET pages.recent": _operation("recentVerdicts", html(400, 404, 503), parameters=filters),
+        "GET pages.verdict": _operation("reportPage", html(404, 503)),
+        "GET pages.dump": _operation("dump", _answers("", 404, 503, kind="application/gzip")),
+        "GET pages.rollout": _operation("canaryPage", html(400, 404, 503), parameters=of_a_canary),
+        "GET pages.configs": _operation("configsPage", html(503)),
+        "GET pages.config": _operation("configPage", html(404, 503)),
+        "GET health.healthz": _operation("alive", _probed("Health", "This worker is stuck.")),
+        "GET health.readyz": _operation("ready", _probed("Ready", "No usable config.")),
+        "GET health.metrics": _operation("ownMetrics", _answers("", kind="text/plain")),
+        "GET health.description": _operation("description", this),
+    }
+
+
+def _operation(id: str, responses: dict[str, Any], *, parameters: Sequence[dict[str, Any]] = (), body: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {"operationId": id, "responses": responses, "parameters": list(parameters)}
+    if body:
+        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{body}"}}}
+        found["requestBody"] = {"required": True, "content": content}
+    return found
+
+
+def openapi(app: Flask, public_url: str = "") -> dict[str, Any]:
+    """Write the description (OpenAPI 3.1): paths, methods, summaries and rights are those of the routes; Kayenta describes its own API."""
+    operations, paths = _operations(), defaultdict[str, dict[str, Any]](dict)
+    for rule in app.url_map.iter_rules():
+        needs = needs_of(rule)
+        path = re.sub(r"<(?:\w+:)?(?:verdict_)?(\w+)>", r"{\1}", rule.rule)
+        for method in rule.methods or ():
+            operation = operations.get(f"{method} {rule.endpoint}")
+            if operation is not None:
+                operation["summary"] = app.view_functions[rule.endpoint].__doc__
+                operation["description"] = str(needs)
+                operation["responses"] |= _faults(*([] if needs.open == "always" else [401]), *([403] if needs.rights else []))
+                operation["parameters"] += [
+                    {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+                    for name in re.findall(r"{(\w+)}", path)
+                ]
+                paths[path][method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {"title": "judge", "version": __version__, "description": "Statistical canary judge."},
         "servers": [{"url": public_url if public_url else "/"}],
-        "paths": {
-            "/v1/verdict": {
-                "get": {**verdict, "operationId": "askByQuery", "parameters": [*asked, declared]},
-                "post": {**verdict, "operationId": "ask", "requestBody": body, "responses": _answers("Answer", 400, 413, 429, 503)},
-            },
-            "/v1/verdicts": {
-                "get": {"operationId": "listVerdicts", "parameters": filters, "responses": _answers("Verdicts", 400, 404, 503)}
-            },
-            "/v1/verdicts/{id}": {"get": {"operationId": "getVerdict", "parameters": one, "responses": _answers("Record", 404, 503)}},
-            "/v1/verdicts/{id}/labels": {
-                "get": {"operationId": "listLabels", "parameters": one, "responses": _answers("Labels", 404, 503)},
-                "post": {
-                    "operationId": "label",
-                    "summary": "Was the verdict right?",
-                    "parameters": one,
-                    "requestBody": {
-                        "required": True,
-                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Label"}}},
-                    },
-                    "responses": _answers("Labels", 400, 404, 413, 503),
-                },
-            },
-            "/verdicts/{id}": {
-                "get": {"operationId": "reportPage", "parameters": one, "responses": _answers("", 404, 503, kind="text/html")},
-            },
-            "/verdicts/{id}/dump": {
-                "get": {
-                    "operationId": "dump",
-                    "summary": "The verdict's samples and its record, as a gzipped dump.",
-                    "parameters": one,
-                    "responses": _answers("", 404, 503, kind="application/gzip"),
-                },
-            },
-            "/rollout": {
-                "get": {
-                    "operationId": "canaryPage",
-                    "summary": "All looks at one canary.",
-                    "parameters": [_in_query(name, "Only looks of this value.", required=name == "canary") for name in OF_A_CANARY],
-                    "responses": _answers("", 400, 404, 503, kind="text/html"),
-                },
-            },
-            "/configs": {"get": {"operationId": "configsPage", "responses": _answers("", 503, kind="text/html")}},
-            "/configs/{name}": {
-                "get": {
-                    "operationId": "configPage",
-                    "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}],
-                    "responses": _answers("", 404, 503, kind="text/html"),
-                },
-            },
-            "/": {
-                "get": {"operationId": "recentVerdicts", "parameters": filters, "responses": _answers("", 400, 404, 503, kind="text/html")}
-            },
-            "/healthz": {"get": {"operationId": "alive", "responses": _probed("Health", "This worker is stuck.")}},
-            "/readyz": {"get": {"operationId": "ready", "responses": _probed("Ready", "No usable config.")}},
-            "/metrics": {"get": {"operationId": "ownMetrics", "responses": _answers("", kind="text/plain")}},
-            "/openapi.json": {
-                "get": {
-                    "operationId": "description",
-                    "responses": {"200": {"description": "This.", "content": {"application/json": {"schema": {"type": "object"}}}}},
-                }
-            },
-        },
+        "paths": paths,
         "components": {"schemas": _schemas()},
     }

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from judge.access import ANYONE, Caller, Gate
+from judge.access.gate import Gate
+from judge.access.rights import ANYONE, Caller
 from judge.access.tokens import Door, read_door
 from judge.archive.types import Keep
 from judge.config.reload import load, marks, serve_only

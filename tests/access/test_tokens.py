@@ -14,10 +14,11 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judge.access import ANYONE, RIGHTS, Caller, OpenGate, digest_of, gate_of
+from judge.access.gate import OpenGate, TokenGate, digest_of, gate_of
+from judge.access.rights import ANYONE, RIGHTS, Caller
+from judge.access.tokens_file import load_tokens
 from judge.cli import token as tokens
 from judge.cli.token import token_command
-from judge.config.tokens_file import load_tokens
 from judge.errors import ConfigError, NotAllowed, NotAuthenticated
 
 NOW = 1_800_000_000.0
@@ -89,8 +90,6 @@ def test_nobody_else_is_let_in(gate_with, authorization, said):
 def test_whatever_is_brought_it_is_not_repeated(brought):
     gate = OpenGate()
     assert gate.caller({"authorization": brought}, address="", now=NOW) is ANYONE
-    from judge.access import TokenGate
-
     with pytest.raises(NotAuthenticated) as refused:
         TokenGate().caller({"authorization": f"Bearer {brought}"}, address="", now=NOW)
     assert brought not in str(refused.value)

@@ -22,7 +22,7 @@ from typing import Any
 
 from flask import Flask
 
-from judge.access import digest_of
+from judge.access.gate import digest_of
 from judge.archive import open_archive
 from judge.cli.demo import FOLDER
 from judge.config.server_settings import Settings, SourceSettings

@@ -30,16 +30,19 @@ _EACH = 100
 
 def told() -> Callable[[], object]:
     """A request that tells what a verdict does."""
+    from judge.archive import NoArchive
+    from judge.config.server_settings import Settings
     from judge.observer import observer
-    from judge.server.liveness import Vitals, seen
+    from judge.server.liveness import hold_places
+    from judge.server.runtime import EXTENSION, Runtime
     from judge.server.telemetry import logging as logs
     from judge.server.telemetry import metrics as signals
-    from judge.server.telemetry.request_id import follow, tell_trace
-    from judge.wire.ulid import new_id
+    from judge.server.telemetry.request_id import annotate_span, follow
+    from judge.verdicts.service import Service
 
     app = Flask("told")
-    follow(app, new_id=lambda: new_id(time.time()))
-    vitals = Vitals(deadline=8.0)
+    app.extensions[EXTENSION] = runtime = Runtime(Service(Settings(), NoArchive()), clock=time.time)
+    follow(app)
     log = logging.getLogger("judge.benchmark")
     handler = logging.StreamHandler(open(os.devnull, "w"))  # noqa: PTH123, SIM115 - open as long as the process lives
     handler.setFormatter(logs.JsonForm(("a-secret", "another")))
@@ -53,7 +56,7 @@ def told() -> Callable[[], object]:
 
     @app.get("/")
     def verdict() -> str:
-        with seen(vitals):
+        with hold_places(runtime.liveness):
             with observer().stage("lookup"), observer().archive("read"):
                 pass
             for _ in range(2):
@@ -77,7 +80,7 @@ def told() -> Callable[[], object]:
             signals.of(signals.METRICS, "shop", classification).inc(count)
         line = {"id": "01M7WVD9AZ210ER83EHYBKH3Q3", "verdict": "pass", "config": "shop", "baseline": "abc", "canary": "def", "score": 100.0}
         line |= {"seconds": 0.2, "caller": "argo", "look": 7, "source": "default", "repeated": False}
-        tell_trace(**line)
+        annotate_span(**line)
         log.info("verdict %(id)s %(verdict)s config=%(config)s seconds=%(seconds).3f", line, extra=logs.fields(**line))
         return "{}"
 

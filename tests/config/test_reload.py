@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from judge.access import digest_of
+from judge.access.gate import digest_of
 from judge.archive import NoArchive
 from judge.config.server_settings import Settings
 from judge.server.app import create_app

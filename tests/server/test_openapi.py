@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from judge.archive import open_archive
 from judge.config.server_settings import Settings, SourceSettings
 from judge.server.app import create_app
+from judge.server.auth import needs_of
 from judge.server.openapi import openapi
 from judge.verdicts.service import Service
 from tests.demo_service import DEMO, NOW
@@ -21,7 +22,8 @@ LEFT_OUT = [
     schemathesis.checks.negative_data_rejection,
     schemathesis.checks.unsupported_method,
 ]
-OPERATIONS = [f"{method} {path}" for path, methods in openapi()["paths"].items() for method in methods]
+APP = create_app(Service(Settings(config_dir=DEMO), open_archive("none")))
+OPERATIONS = [f"{method} {path}" for path, methods in openapi(APP)["paths"].items() for method in methods]
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +48,18 @@ def test_answers_are_as_described(api, operation):
     walk()
 
 
-def test_description_names_every_route():
-    described = set(openapi()["paths"])
-    app = create_app(Service(Settings(config_dir=DEMO), open_archive("none")))
+def test_description_names_every_route_with_its_method_and_right():
+    described = {(path, method): operation for path, methods in openapi(APP)["paths"].items() for method, operation in methods.items()}
 
-    # Kayenta's own API is described by Kayenta.
-    ours = [rule for rule in app.url_map.iter_rules() if not rule.endpoint.startswith("kayenta.")]
-    routes = {rule.rule.replace("<verdict_id>", "{id}").replace("<path:name>", "{name}") for rule in ours}
+    routes = {
+        (rule.rule.replace("<verdict_id>", "{id}").replace("<path:name>", "{name}"), method.lower()): needs_of(rule)
+        for rule in APP.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
 
-    assert routes == described
+    assert described.keys() == routes.keys()
+    for route, needs in routes.items():
+        assert all(f" {right}" in described[route]["description"] for right in needs.rights), route
+        assert ("403" in described[route]["responses"]) == bool(needs.rights), route
+        assert ("401" in described[route]["responses"]) == (needs.open != "always"), route
+    assert described["/v1/verdicts/{id}/labels", "post"]["description"] == "Needs the rights label and read."

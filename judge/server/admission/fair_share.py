@@ -1,8 +1,8 @@
-"""Fair shares of the places in `slots`: whoever asks much waits for itself, and not everybody else for it.
+"""Fair shares of the places in the queue, one for each caller.
 
-A caller who asks alone may have all places but one, at work and in all, so that whoever else comes finds one. Where
-several ask, each has its part. What is over a caller's own share is refused at once with 429; what is over the whole
-service's is `slots`' business, and 503.
+A caller who asks alone may have all places but one, at work and in all, so that another caller finds one. If
+several ask, each has its part. A question over the caller's own share is refused with 429; one over the capacity
+of the process is refused by the queue, with 503.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from judge.access import Caller
+from judge.access.rights import Caller
 from judge.errors import Busy, OverShare
 
 MEMORY = 5.0
@@ -40,14 +40,14 @@ class Shares:
 
     @contextmanager
     def place(self, caller: Caller) -> Iterator[None]:
-        """Hold one of a caller's places; where nobody is told apart, there are no shares.
+        """Hold one of a caller's places; without a tokens file there are no shares.
 
         Raises
         ------
         OverShare
-            At once where the caller has its share already, or after the patience where all of it is at work.
+            At once if the caller has its share already, or after the patience if all of it is at work.
         Busy
-            At once where the callers together have all places.
+            At once if the callers together have all places.
         """
         if caller.anonymous:
             yield

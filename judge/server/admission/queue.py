@@ -15,9 +15,9 @@ _WEIGHT_OF_THE_NEWEST = 0.2
 class Slots:
     """Places for questions at work in this process; safe to share between threads.
 
-    A question that finds no place waits for one, if no more than `waiting` wait already and its turn can be expected
-    within `patience` seconds, by how long places were held lately. Longer than that nobody waits, since the answer would come
-    too late, and whoever can know it beforehand is told at once.
+    A question that finds no place waits for one, if fewer than `waiting` wait already and its turn can be expected
+    within `patience` seconds, by how long places were held lately. A longer wait would bring the answer too late, so
+    the question is refused at once.
     """
 
     def __init__(self, *, working: int, waiting: int, patience: float) -> None:
@@ -36,7 +36,7 @@ class Slots:
         Raises
         ------
         Busy
-            At once where the queue is full or too slow, or after `patience`.
+            At once if the queue is full or too slow, else after `patience`.
         """
         if not self._places.acquire(blocking=False):
             self._wait()

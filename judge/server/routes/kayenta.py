@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -19,11 +19,11 @@ from judge.errors import Busy, Fault, JudgeError, RequestError, VerdictNotFound
 from judge.kayenta.executions import Executions
 from judge.kayenta.plan import plan_series
 from judge.kayenta.status import canary_status, series_status
-from judge.kayenta.store import KayentaStore
-from judge.server.admission.admission import RETRY_AFTER, Places
-from judge.server.auth import caller
+from judge.server.admission.admission import RETRY_AFTER
+from judge.server.auth import KAYENTA, caller
+from judge.server.responses import send
+from judge.server.runtime import runtime
 from judge.sources import Query
-from judge.wire.json import dumps
 from judge.wire.request import format_time
 
 JUDGE_NAME = "NetflixACAJudge-v1.0"
@@ -34,235 +34,235 @@ _ID = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 _NAME = re.compile(r"[a-zA-Z0-9_-]+")
 _PAGE = 500
 
-
-def kayenta_doors(
-    executions: Executions,
-    places: Places,
-    *,
-    configs: Callable[[], Mapping[str, Mapping[str, Any]]],
-    clock: Callable[[], float],
-    new_id: Callable[[], str],
-) -> Blueprint:
-    """Build the routes.
-
-    Parameters
-    ----------
-    executions : Executions
-        What accepts and keeps.
-    places : Places
-        Where what is judged or asked while the caller waits is judged.
-    configs : callable
-        Kayenta configs that lie in the config folder, by name.
-    clock, new_id : callable
-        Unix seconds; a fresh id.
-    """
-    doors = Blueprint("kayenta", __name__)
-    store = executions.store
-
-    @doors.before_request
-    def let_in() -> None:
-        request.max_content_length = MAX_BODY
-        caller().require("kayenta")
-
-    @doors.errorhandler(JudgeError)
-    def judge_error(error: JudgeError) -> Response:
-        found = _send({"message": str(error), "error": error.__class__.__name__}, error.status)
-        if isinstance(error, Busy):
-            found.headers["Retry-After"] = RETRY_AFTER
-        return found
-
-    def find(config_id: str) -> dict[str, Any]:
-        _check_id(config_id)
-        local = configs()
-        found = dict(local[config_id]) if config_id in local else store.config(config_id)
-        if found is None:
-            raise VerdictNotFound(f"Could not find canary config '{config_id}'.")
-        return found
-
-    _add_configs(doors, store, find, configs, clock, new_id)
-    _add_canaries(doors, executions, find)
-    _add_series(doors, executions, find, clock)
-    _add_lists(doors, executions.store, clock, new_id)
-    _add_judging(doors, executions, places, find, clock)
-    return doors
+routes = Blueprint("kayenta", __name__)
 
 
-def _add_configs(
-    doors: Blueprint,
-    store: KayentaStore,
-    find: Callable[[str], dict[str, Any]],
-    configs: Callable[[], Mapping[str, Mapping[str, Any]]],
-    clock: Callable[[], float],
-    new_id: Callable[[], str],
-) -> None:
-    @doors.get("/canaryConfig")
-    def list_configs() -> Response:
-        wanted = set(request.args.getlist("application"))
-        found = [_listed(name, 0.0, document) for name, document in configs().items()]
-        found += [_listed(id, updated, document) for id, updated, document in store.configs()]
-        return _send([item for item in found if not wanted or wanted & set(item["applications"])])
-
-    @doors.get("/canaryConfig/<config_id>")
-    def get_config(config_id: str) -> Response:
-        return _send(find(config_id))
-
-    @doors.post("/canaryConfig")
-    def add_config() -> Response:
-        document = _checked_config(_body())
-        id = str(document.get("id") or new_id())
-        _check_id(id)
-        if id in configs() or not store.add_config(id, {**document, "id": id}, now=clock()):
-            raise RequestError(f"Canary config '{id}' already exists.")
-        return _send({"canaryConfigId": id})
-
-    @doors.put("/canaryConfig/<config_id>")
-    def put_config(config_id: str) -> Response:
-        _check_id(config_id)
-        document = _checked_config(_body())
-        if not store.put_config(config_id, {**document, "id": config_id}, now=clock()):
-            raise VerdictNotFound(f"Canary config '{config_id}' does not exist.")
-        return _send({"canaryConfigId": config_id})
-
-    @doors.delete("/canaryConfig/<config_id>")
-    def drop_config(config_id: str) -> Response:
-        _check_id(config_id)
-        store.drop_config(config_id)
-        return Response(status=204)
+@routes.before_request
+def allow_large_bodies() -> None:
+    """Let metric set pairs in whole."""
+    request.max_content_length = MAX_BODY
 
 
-def _add_canaries(doors: Blueprint, executions: Executions, find: Callable[[str], dict[str, Any]]) -> None:
-    @doors.post("/canary/<config_id>")
-    def initiate(config_id: str) -> Response:
-        return accept({**find(config_id), "id": config_id}, _body())
+@routes.errorhandler(JudgeError)
+def judge_error(error: JudgeError) -> Response:
+    """Write an error as Kayenta does."""
+    response = send({"message": str(error), "error": error.__class__.__name__}, error.status)
+    if isinstance(error, Busy):
+        response.headers["Retry-After"] = RETRY_AFTER
+    return response
 
-    @doors.post("/canary")
-    def initiate_ad_hoc() -> Response:
+
+@routes.get("/canaryConfig", needs=KAYENTA)
+def list_configs() -> Response:
+    """List the configs of the config folder and the stored ones."""
+    wanted = set(request.args.getlist("application"))
+    found = [_listed(name, 0.0, document) for name, document in runtime().kayenta_configs().items()]
+    found += [_listed(id, updated, document) for id, updated, document in _executions().store.configs()]
+    return send([item for item in found if not wanted or wanted & set(item["applications"])])
+
+
+@routes.get("/canaryConfig/<config_id>", needs=KAYENTA)
+def get_config(config_id: str) -> Response:
+    """Give one config."""
+    return send(_find(config_id))
+
+
+@routes.post("/canaryConfig", needs=KAYENTA)
+def add_config() -> Response:
+    """Store a config."""
+    document = _checked_config(_body())
+    id = str(document.get("id") or runtime().new_id())
+    _check_id(id)
+    if id in runtime().kayenta_configs() or not _executions().store.add_config(id, {**document, "id": id}, now=runtime().clock()):
+        raise RequestError(f"Canary config '{id}' already exists.")
+    return send({"canaryConfigId": id})
+
+
+@routes.put("/canaryConfig/<config_id>", needs=KAYENTA)
+def put_config(config_id: str) -> Response:
+    """Replace a stored config."""
+    _check_id(config_id)
+    document = _checked_config(_body())
+    if not _executions().store.put_config(config_id, {**document, "id": config_id}, now=runtime().clock()):
+        raise VerdictNotFound(f"Canary config '{config_id}' does not exist.")
+    return send({"canaryConfigId": config_id})
+
+
+@routes.delete("/canaryConfig/<config_id>", needs=KAYENTA)
+def drop_config(config_id: str) -> Response:
+    """Remove a stored config."""
+    _check_id(config_id)
+    _executions().store.drop_config(config_id)
+    return Response(status=204)
+
+
+@routes.post("/canary/<config_id>", needs=KAYENTA)
+def initiate(config_id: str) -> Response:
+    """Begin a canary with a known config."""
+    return _accept_canary({**_find(config_id), "id": config_id}, _body())
+
+
+@routes.post("/canary", needs=KAYENTA)
+def initiate_ad_hoc() -> Response:
+    """Begin a canary with a config in the body."""
+    body = _body()
+    return _accept_canary(_checked_config(_part(body, "canaryConfig", Mapping), ad_hoc=True), _part(body, "executionRequest", Mapping))
+
+
+def _accept_canary(config: Mapping[str, Any], asked: Mapping[str, Any]) -> Response:
+    from judge.kayenta.fetch import read_scopes
+
+    read_scopes(asked)
+    score_thresholds(asked.get("thresholds") or {})
+    application = request.args.get("application") or "ad-hoc"
+    parent = request.args.get("parentPipelineExecutionId") or ""
+    return send({"canaryExecutionId": _executions().accept(config, asked, application=application, parent=parent)})
+
+
+@routes.get("/canary/executions", needs=KAYENTA)
+def list_executions() -> Response:
+    """List the canaries of an application."""
+    limit, page = _whole("limit", 20, most=_PAGE), _whole("page", 1, most=1_000_000)
+    statuses = tuple(status.lower() for part in request.args.getlist("statuses") for status in part.split(",") if status)
+    application = request.args.get("application") or "ad-hoc"
+    found = _executions().store.executions(application, limit=limit, page=page, statuses=statuses)
+    return send([canary_status(one.id, one.status, one.document) for one in found])
+
+
+@routes.get("/canary/<execution_id>", needs=KAYENTA)
+def status(execution_id: str) -> Response:
+    """Give the state of a canary, and its result."""
+    found = _executions().store.execution(execution_id)
+    if found.kind != "canary":
+        raise VerdictNotFound(f"no canary execution has the id {execution_id!r}")
+    return send(canary_status(found.id, found.status, found.document))
+
+
+@routes.put("/pipelines/<execution_id>/cancel", needs=KAYENTA)
+def cancel(execution_id: str) -> Response:
+    """Cancel an execution."""
+    _executions().store.execution(execution_id)
+    _executions().store.cancel(execution_id)
+    return send({})
+
+
+@routes.post("/standalone_canary_analysis", needs=KAYENTA)
+def begin_ad_hoc() -> Response:
+    """Begin a series of canaries with a config in the body."""
+    body = _body()
+    config = _checked_config(_part(body, "canaryConfig", Mapping), ad_hoc=True)
+    return _accept_series(config, _part(body, "executionRequest", Mapping))
+
+
+@routes.post("/standalone_canary_analysis/<config_id>", needs=KAYENTA)
+def begin(config_id: str) -> Response:
+    """Begin a series of canaries with a known config."""
+    return _accept_series({**_find(config_id), "id": config_id}, _body())
+
+
+def _accept_series(config: Mapping[str, Any], asked: Mapping[str, Any]) -> Response:
+    plan, first_at = plan_series(asked, now=runtime().clock())
+    application = request.args.get("application") or "ad-hoc"
+    return send({"canaryAnalysisExecutionId": _executions().accept_series(config, plan, application=application, first_at=first_at)})
+
+
+@routes.get("/standalone_canary_analysis/<execution_id>", needs=KAYENTA)
+def series(execution_id: str) -> Response:
+    """Give the state of a series."""
+    found = _executions().store.execution(execution_id)
+    if found.kind != "standalone":
+        raise VerdictNotFound(f"no standalone canary analysis has the id {execution_id!r}")
+    return send(series_status(found.id, found.status, found.document))
+
+
+@routes.get("/metricSetPairList/<list_id>", needs=KAYENTA)
+def get_pairs(list_id: str) -> Response:
+    """Give stored samples."""
+    found = _executions().store.pairs(list_id)
+    if found is None:
+        raise VerdictNotFound(f"Could not find metric set pair list '{list_id}'.")
+    return send(found)
+
+
+@routes.post("/metricSetPairList", needs=KAYENTA)
+def add_pairs() -> Response:
+    """Store samples."""
+    document = _json()
+    if not isinstance(document, list):
+        raise RequestError("expected a list of metric set pairs")
+    id = runtime().new_id()
+    _executions().store.keep_pairs(id, _words_for_numbers(document), now=runtime().clock())
+    return send({"metricSetPairListId": id})
+
+
+@routes.get("/judges", needs=KAYENTA)
+def judges() -> Response:
+    """Name the judge."""
+    return send([{"name": JUDGE_NAME, "visible": True}])
+
+
+@routes.get("/credentials", needs=KAYENTA)
+def credentials() -> Response:
+    """Name the accounts."""
+    kinds = {"prometheus": ["METRICS_STORE"], "judge": ["CONFIGURATION_STORE", "OBJECT_STORE"]}
+    return send(
+        [
+            {"name": name, "type": name, "supportedTypes": types, "locations": [], "recommendedLocations": []}
+            for name, types in kinds.items()
+        ]
+    )
+
+
+@routes.post("/judge", needs=KAYENTA)
+def remote_judge() -> Response:
+    """Judge the samples in the body."""
+    # All of it has come before a place is taken: a slow sender holds none.
+    request.get_data()
+    with runtime().admission.hold(caller()):
         body = _body()
-        return accept(_checked_config(_part(body, "canaryConfig", Mapping), ad_hoc=True), _part(body, "executionRequest", Mapping))
-
-    def accept(config: Mapping[str, Any], asked: Mapping[str, Any]) -> Response:
-        from judge.kayenta.fetch import read_scopes
-
-        read_scopes(asked)
-        score_thresholds(asked.get("thresholds") or {})
-        application = request.args.get("application") or "ad-hoc"
-        parent = request.args.get("parentPipelineExecutionId") or ""
-        return _send({"canaryExecutionId": executions.accept(config, asked, application=application, parent=parent)})
-
-    @doors.get("/canary/executions")
-    def list_executions() -> Response:
-        limit, page = _whole("limit", 20, most=_PAGE), _whole("page", 1, most=1_000_000)
-        statuses = tuple(status.lower() for part in request.args.getlist("statuses") for status in part.split(",") if status)
-        application = request.args.get("application") or "ad-hoc"
-        found = executions.store.executions(application, limit=limit, page=page, statuses=statuses)
-        return _send([canary_status(one.id, one.status, one.document) for one in found])
-
-    @doors.get("/canary/<execution_id>")
-    def status(execution_id: str) -> Response:
-        found = executions.store.execution(execution_id)
-        if found.kind != "canary":
-            raise VerdictNotFound(f"no canary execution has the id {execution_id!r}")
-        return _send(canary_status(found.id, found.status, found.document))
-
-    @doors.put("/pipelines/<execution_id>/cancel")
-    def cancel(execution_id: str) -> Response:
-        executions.store.execution(execution_id)
-        executions.store.cancel(execution_id)
-        return _send({})
+        config, pairs = _part(body, "canaryConfig", Mapping), _part(body, "metricSetPairList", list)
+        thresholds = body.get("scoreThresholds", {})
+        return send(to_json(judge_kayenta(config, thresholds, pairs)))
 
 
-def _add_series(doors: Blueprint, executions: Executions, find: Callable[[str], dict[str, Any]], clock: Callable[[], float]) -> None:
-    @doors.post("/standalone_canary_analysis")
-    def begin_ad_hoc() -> Response:
-        body = _body()
-        config = _checked_config(_part(body, "canaryConfig", Mapping), ad_hoc=True)
-        return accept(config, _part(body, "executionRequest", Mapping))
-
-    @doors.post("/standalone_canary_analysis/<config_id>")
-    def begin(config_id: str) -> Response:
-        return accept({**find(config_id), "id": config_id}, _body())
-
-    def accept(config: Mapping[str, Any], asked: Mapping[str, Any]) -> Response:
-        plan, first_at = plan_series(asked, now=clock())
-        application = request.args.get("application") or "ad-hoc"
-        return _send({"canaryAnalysisExecutionId": executions.accept_series(config, plan, application=application, first_at=first_at)})
-
-    @doors.get("/standalone_canary_analysis/<execution_id>")
-    def series(execution_id: str) -> Response:
-        found = executions.store.execution(execution_id)
-        if found.kind != "standalone":
-            raise VerdictNotFound(f"no standalone canary analysis has the id {execution_id!r}")
-        return _send(series_status(found.id, found.status, found.document))
+@routes.post("/judges/judge", needs=KAYENTA)
+def judge_kept() -> Response:
+    """Judge stored samples by a known config."""
+    with runtime().admission.hold(caller()):
+        pairs = _executions().store.pairs(request.args.get("metricSetPairListId", ""))
+        if pairs is None:
+            raise VerdictNotFound(f"Could not find metric set pair list '{request.args.get('metricSetPairListId', '')}'.")
+        config = _find(request.args.get("canaryConfigId", ""))
+        thresholds = {"pass": _number("passThreshold"), "marginal": _number("marginalThreshold")}
+        return send(to_json(judge_kayenta(config, thresholds, pairs)))
 
 
-def _add_lists(doors: Blueprint, store: KayentaStore, clock: Callable[[], float], new_id: Callable[[], str]) -> None:
-    @doors.get("/metricSetPairList/<list_id>")
-    def get_pairs(list_id: str) -> Response:
-        found = store.pairs(list_id)
-        if found is None:
-            raise VerdictNotFound(f"Could not find metric set pair list '{list_id}'.")
-        return _send(found)
-
-    @doors.post("/metricSetPairList")
-    def add_pairs() -> Response:
-        document = _json()
-        if not isinstance(document, list):
-            raise RequestError("expected a list of metric set pairs")
-        id = new_id()
-        store.keep_pairs(id, _words_for_numbers(document), now=clock())
-        return _send({"metricSetPairListId": id})
-
-    @doors.get("/judges")
-    def judges() -> Response:
-        return _send([{"name": JUDGE_NAME, "visible": True}])
-
-    @doors.get("/credentials")
-    def credentials() -> Response:
-        kinds = {"prometheus": ["METRICS_STORE"], "judge": ["CONFIGURATION_STORE", "OBJECT_STORE"]}
-        return _send(
-            [
-                {"name": name, "type": name, "supportedTypes": types, "locations": [], "recommendedLocations": []}
-                for name, types in kinds.items()
-            ]
-        )
+@routes.get("/metadata/metricsService", needs=KAYENTA)
+def metrics() -> Response:
+    """List names of metrics in Prometheus."""
+    wanted = re.escape(request.args.get("filter", "")).replace("\\", "\\\\").replace('"', '\\"')
+    now = runtime().clock()
+    text = f'count by (__name__) ({{__name__=~"(?i).*{wanted}.+|.+{wanted}.*"}})'
+    query = Query(metric="", part="value", side="canary", scope="", against="", text=text, start=now, end=now, step=60, instant=True)
+    with runtime().admission.hold(caller()):
+        [answer] = _executions().ask([query])
+    return send([{"name": series.labels.get("__name__", "")} for series in answer.series])
 
 
-def _add_judging(
-    doors: Blueprint, executions: Executions, places: Places, find: Callable[[str], dict[str, Any]], clock: Callable[[], float]
-) -> None:
-    @doors.post("/judge")
-    def remote_judge() -> Response:
-        # All of it has come before a place is taken: a slow sender holds none.
-        request.get_data()
-        with places.hold():
-            body = _body()
-            config, pairs = _part(body, "canaryConfig", Mapping), _part(body, "metricSetPairList", list)
-            thresholds = body.get("scoreThresholds", {})
-            return _send(to_json(judge_kayenta(config, thresholds, pairs)))
-
-    @doors.post("/judges/judge")
-    def judge_kept() -> Response:
-        with places.hold():
-            pairs = executions.store.pairs(request.args.get("metricSetPairListId", ""))
-            if pairs is None:
-                raise VerdictNotFound(f"Could not find metric set pair list '{request.args.get('metricSetPairListId', '')}'.")
-            config = find(request.args.get("canaryConfigId", ""))
-            thresholds = {"pass": _number("passThreshold"), "marginal": _number("marginalThreshold")}
-            return _send(to_json(judge_kayenta(config, thresholds, pairs)))
-
-    @doors.get("/metadata/metricsService")
-    def metrics() -> Response:
-        wanted = re.escape(request.args.get("filter", "")).replace("\\", "\\\\").replace('"', '\\"')
-        now = clock()
-        text = f'count by (__name__) ({{__name__=~"(?i).*{wanted}.+|.+{wanted}.*"}})'
-        query = Query(metric="", part="value", side="canary", scope="", against="", text=text, start=now, end=now, step=60, instant=True)
-        with places.hold():
-            [answer] = executions.ask([query])
-        return _send([{"name": series.labels.get("__name__", "")} for series in answer.series])
+def _executions() -> Executions:
+    executions = runtime().executions
+    assert executions is not None, "these routes are registered only with an archive"
+    return executions
 
 
-def _send(document: Any, status: int = 200) -> Response:
-    return Response(dumps(document), status=status, mimetype="application/json")
+def _find(config_id: str) -> dict[str, Any]:
+    """Find a config of the config folder by name, or a stored one by id."""
+    _check_id(config_id)
+    local = runtime().kayenta_configs()
+    config = dict(local[config_id]) if config_id in local else _executions().store.config(config_id)
+    if config is None:
+        raise VerdictNotFound(f"Could not find canary config '{config_id}'.")
+    return config
 
 
 def _json() -> Any:
@@ -350,6 +350,3 @@ def _number(key: str) -> float:
         return float(request.args.get(key, ""))
     except ValueError:
         raise RequestError([Fault(path=key, message="must be a number")]) from None
-
-
-__all__ = ["kayenta_doors"]

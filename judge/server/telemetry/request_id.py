@@ -8,32 +8,27 @@ The answer carries it too; an id that the caller sent is logged beside it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
 
 from flask import Flask, Response, g, request
 
 from judge.observer import observed
+from judge.server.runtime import runtime
 from judge.server.telemetry import logging as logs
 from judge.server.telemetry import metrics as signals
 from judge.server.telemetry.metrics_observer import ID_HEADER, Metered
 
-if TYPE_CHECKING:
-    from judge.server.telemetry.tracing import Tracing
-
-TRACING = "judge-tracing"
-"""Among the app's extensions: what makes traces, where they are on."""
 _PLAIN = re.compile(r"[A-Za-z0-9._:/+=-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 
 
-def follow(app: Flask, *, new_id: Callable[[], str]) -> None:
-    """Give every request its id and its observer, and count it when it is answered; to be called before other doorkeepers."""
+def follow(app: Flask) -> None:
+    """Give every request its id and its observer, and count its answer; called before other hooks are added."""
 
     @app.before_request
     def begin() -> None:
-        g.request_id = new_id()
-        tracing: Tracing | None = app.extensions.get(TRACING)
+        g.request_id = runtime().new_id()
+        tracing = runtime().tracing
         theirs = request.headers.get(ID_HEADER, "")
         watcher: Metered
         if tracing is None:
@@ -42,21 +37,21 @@ def follow(app: Flask, *, new_id: Callable[[], str]) -> None:
             watcher = g.traced = tracing.request(g.request_id, route=_route(), method=_method(), headers=dict(request.headers))
             trace = watcher.trace_id
         logs.set_about(logs.About(id=g.request_id, theirs=theirs if _PLAIN.fullmatch(theirs) else "", trace=trace))
-        g.looking_on = observed(watcher)
-        g.looking_on.__enter__()
+        g.observation = ExitStack()
+        g.observation.enter_context(observed(watcher))
 
     @app.after_request
-    def count(answer: Response) -> Response:
-        answer.headers[ID_HEADER] = request_id()
-        signals.of(signals.REQUESTS, _route(), _method(), f"{answer.status_code // 100}xx").inc()
+    def count(response: Response) -> Response:
+        response.headers[ID_HEADER] = request_id()
+        signals.of(signals.REQUESTS, _route(), _method(), f"{response.status_code // 100}xx").inc()
         if "traced" in g:
-            g.traced.answered(answer.status_code)
-        return answer
+            g.traced.answered(response.status_code)
+        return response
 
     @app.teardown_request
     def end(error: BaseException | None) -> None:
-        if "looking_on" in g:
-            g.pop("looking_on").__exit__(None, None, None)
+        if "observation" in g:
+            g.pop("observation").close()
         if "traced" in g:
             g.pop("traced").end(error)
         logs.set_about(logs.About())
@@ -68,7 +63,7 @@ def request_id() -> str:
     return found
 
 
-def tell_trace(**attributes: str | float | bool) -> None:
+def annotate_span(**attributes: str | float | bool) -> None:
     """Write attributes on the request's span, where there is one."""
     if "traced" in g:
         g.traced.tell(attributes)

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from judge.access import ANYONE, Caller, digest_of
+from judge.access.gate import digest_of
+from judge.access.rights import ANYONE, Caller
 from judge.archive import open_archive
 from judge.errors import Busy, OverShare
 from judge.server.admission.fair_share import MEMORY, Shares

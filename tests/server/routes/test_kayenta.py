@@ -10,6 +10,7 @@ import pytest
 
 from judge.archive import open_archive
 from judge.server.app import create_app
+from judge.server.runtime import runtime
 from judge.verdicts.service import Service
 from tests.demo_service import NOW
 from tests.server.routes.test_verdicts import strict
@@ -59,7 +60,7 @@ def work(app):
     """Do what the background workers would do."""
 
     def until_idle():
-        while app.extensions["judge-executions"].work_once():
+        while runtime(app).executions.work_once():
             pass
 
     return until_idle
@@ -312,7 +313,7 @@ def test_an_execution_can_be_cancelled(client, work, execution_request):
 
 
 def test_a_claim_that_ran_out_is_taken_over_and_written_once(client, app, execution_request):
-    executions = app.extensions["judge-executions"]
+    executions = runtime(app).executions
     execution = strict(client.post(f"/canary/{stored(client)}", json=execution_request("bad")).text)["canaryExecutionId"]
 
     dead = executions.store.claim("dead worker", seconds=0.5)

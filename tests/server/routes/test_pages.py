@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from judge.access import digest_of
+from judge.access.gate import digest_of
 from judge.archive import NoArchive, open_archive
 from judge.archive.types import Label
 from judge.server.app import create_app

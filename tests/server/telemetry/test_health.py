@@ -16,9 +16,10 @@ import pytest
 from judge.archive import NoArchive
 from judge.config.server_settings import Settings
 from judge.errors import ArchiveError
-from judge.server import liveness as vitals_module
+from judge.server import liveness as liveness_module
 from judge.server.app import create_app
-from judge.server.liveness import ArchiveCheck, Vitals
+from judge.server.liveness import ArchiveCheck, Liveness
+from judge.server.runtime import runtime
 from judge.verdicts.service import Service
 from tests.docs.pages import ROOT
 from tests.postgres import new_database, postgresql
@@ -40,46 +41,46 @@ def app():
 
 def test_a_question_under_way_for_long_is_a_stuck_worker():
     clock = Clock()
-    vitals = Vitals(deadline=8.0, clock=clock)
+    liveness = Liveness(deadline=8.0, clock=clock)
 
-    with vitals.question():
+    with liveness.question():
         clock.now = 59.0
-        assert vitals.problems() == []
+        assert liveness.problems() == []
         clock.now = 61.0
-        assert vitals.problems() == ["a question has been under way for 61 s"]
-    assert vitals.problems() == []
+        assert liveness.problems() == ["a question has been under way for 61 s"]
+    assert liveness.problems() == []
 
 
 def test_a_long_deadline_is_waited_for():
     clock = Clock()
-    vitals = Vitals(deadline=30.0, clock=clock)
+    liveness = Liveness(deadline=30.0, clock=clock)
 
-    with vitals.question():
+    with liveness.question():
         clock.now = 119.0
-        assert vitals.problems() == []
+        assert liveness.problems() == []
         clock.now = 121.0
-        assert len(vitals.problems()) == 1
+        assert len(liveness.problems()) == 1
 
 
 def test_a_thread_that_fails_begins_again_and_one_that_ends_is_a_problem(caplog, monkeypatch):
-    monkeypatch.setattr(vitals_module, "AGAIN_SECONDS", 0.01)
-    vitals, stop, began = Vitals(deadline=8.0), threading.Event(), []
+    monkeypatch.setattr(liveness_module, "AGAIN_SECONDS", 0.01)
+    liveness, stop, began = Liveness(deadline=8.0), threading.Event(), []
 
     def work(stop):
         began.append(1)
         if len(began) < 3:
             raise RuntimeError("for once")
 
-    vitals.keep_going("configs", work, stop)
+    liveness.keep_going("configs", work, stop)
 
-    wait_until(lambda: vitals.problems() == ["the thread configs has ended"], "it has ended")
+    wait_until(lambda: liveness.problems() == ["the thread configs has ended"], "it has ended")
     assert len(began) == 3
     assert "the thread configs failed, and begins again" in caplog.text
 
 
 def test_liveness_says_why_to_those_who_may_know(app, monkeypatch):
-    vitals = app.extensions["judge-vitals"]
-    monkeypatch.setattr(vitals, "problems", lambda: ["a question has been under way for 61 s"])
+    liveness = runtime(app).liveness
+    monkeypatch.setattr(liveness, "problems", lambda: ["a question has been under way for 61 s"])
 
     answer = app.test_client().get("/healthz")
 
@@ -94,15 +95,15 @@ def test_a_worker_whose_question_never_ends_is_replaced(judge, relay, question, 
     script.write_text(
         "import threading\n"
         "from judge.verdicts.service import Service\n"
-        "from judge.frontends import vitals\n"
-        "vitals.STUCK_SECONDS, vitals.LOOK_SECONDS, vitals.LEAVE_SECONDS = 4.0, 0.5, 1.0\n"
+        "from judge.server import liveness\n"
+        "liveness.STUCK_SECONDS, liveness.LOOK_SECONDS, liveness.LEAVE_SECONDS = 4.0, 0.5, 1.0\n"
         "real = Service.ask\n"
         "def ask(self, raw, **more):\n"
         "    if raw.get('rollout') == 'deadlock': threading.Event().wait()\n"
         "    return real(self, raw, **more)\n"
         "Service.ask = ask\n"
     )
-    # vitals imports signals, which must find the folder of the counters; the service makes its own later.
+    # liveness imports signals, which must find the folder of the counters; the service makes its own later.
     counters = tmp_path / "counters"
     counters.mkdir()
     environ = {"PYTHONPATH": str(tmp_path), "JUDGE_DEADLINE": "1", "PROMETHEUS_MULTIPROC_DIR": str(counters)}

@@ -168,7 +168,7 @@ def test_while_they_are_off_nothing_of_opentelemetry_is_imported():
         "import sys\n"
         "from pathlib import Path\n"
         "from judge.archive import NoArchive\n"
-        "from judge.frontends import tracing\n"
+        "from judge.server.telemetry import tracing\n"
         "from judge.server.app import create_app\n"
         "from judge.verdicts.service import Service\n"
         "from judge.config.server_settings import Settings\n"

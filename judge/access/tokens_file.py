@@ -6,15 +6,16 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from judge.access.rights import Right
 from judge.config.yaml import Document, read, validate
 from judge.errors import ConfigError, Fault
 from judge.wire.request import parse_time
 
-Right = Literal["ask", "read", "label", "kayenta"]
+OpenRoute: TypeAlias = Literal["metrics", "description"]
 Text = Annotated[str, Field(min_length=1, max_length=253)]
 
 
@@ -38,7 +39,7 @@ Moment = Annotated[
 
 
 class RightsDocument(Document):
-    """What somebody may do."""
+    """What a caller may do."""
 
     may: Annotated[tuple[Right, ...], Field(min_length=1, description="ask for verdicts, read and label them, use Kayenta's API.")] = (
         "ask",
@@ -78,7 +79,7 @@ class JwtDocument(Document):
 
 
 class ProxyDocument(RightsDocument):
-    """A reverse proxy that authenticates people, and names them in a header that nobody else can set."""
+    """A reverse proxy that authenticates people, and names them in a header that only it can set."""
 
     header: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,79}$")] = "X-Forwarded-User"
     networks: Annotated[tuple[str, ...], Field(min_length=1, description="Where it connects from: 10.1.2.3, or 10.1.0.0/16.")]
@@ -91,7 +92,7 @@ class TokensDocument(Document):
     tokens: tuple[TokenDocument, ...] = ()
     jwt: JwtDocument | None = None
     proxy: ProxyDocument | None = None
-    open: Annotated[tuple[Literal["metrics", "description"], ...], Field(description="Needs no token: /metrics, /openapi.json.")] = ()
+    open: Annotated[tuple[OpenRoute, ...], Field(description="Needs no token: /metrics, /openapi.json.")] = ()
 
 
 def load_tokens(path: Path) -> TokensDocument:
@@ -126,7 +127,7 @@ def check_token(entry: Mapping[str, Any]) -> None:
 
 
 def _discreet(fault: Fault) -> Fault:
-    """Somebody may have written the token itself where its hash belongs: then it must not go on to a log."""
+    """A person may have written the token itself in place of its hash: it must not go on to a log."""
     if not fault.path.endswith(".sha256") or fault.message == "is missing":
         return fault
     return Fault(path=fault.path, message="must be 64 lower-case hexadecimal digits in quotes, as `judge token` prints them")
@@ -157,7 +158,7 @@ def _faults(document: TokensDocument) -> Iterator[Fault]:
 
 
 def _confined(rights: RightsDocument, path: str) -> Iterator[Fault]:
-    """Kayenta's configs bring queries of their own, so nobody who is confined may use them."""
+    """Kayenta's configs bring queries of their own, so a confined caller may not use them."""
     if "kayenta" in rights.may and ("*" not in rights.configs or rights.namespaces is not None or rights.scopes is not None):
         yield Fault(
             path=f"{path}.may".removeprefix("."),
