@@ -123,11 +123,14 @@ def sortable(values: Floats) -> Integers:
     return np.where(bits < 0, bits ^ _MANTISSA, bits)
 
 
-def has_negative_zero(ordered: Floats) -> bool:
-    """Tell whether sorted values hold a -0.0."""
+def has_negative_zero(values: Floats, ordered: Floats) -> bool:
+    """Tell whether values hold a -0.0; `ordered` are the same ones sorted.
+
+    The zeros are looked for as they came: numpy sorts by minimum and maximum on some processors, where one zero may replace the other.
+    """
     if ordered[0] > 0 or ordered[-1] < 0:
         return False
-    return bool(np.count_nonzero(ordered.view(np.int64) == _NEGATIVE_ZERO))
+    return bool(np.count_nonzero(values.view(np.int64) == _NEGATIVE_ZERO))
 
 
 def by_ranking(x: Floats, y: Floats) -> Statistic:

@@ -60,7 +60,7 @@ def rank_interval(x: Floats, y: Floats) -> Interval:
     Interval(lower=-6.999992458676531, upper=8.999992458676534, estimate=1.0)
     """
     xs, ys = np.sort(x), np.sort(y)
-    if not (_ordinary(xs) and _ordinary(ys)):
+    if not (_ordinary(x, xs) and _ordinary(y, ys)):
         return _ranked_interval(x, y)
     lookup = Lookup(Side.of(xs), Side.of(ys))
     at_low, at_high = lookup.ends()
@@ -70,10 +70,10 @@ def rank_interval(x: Floats, y: Floats) -> Interval:
     return _solve(lookup.near(Z), lookup.near(-Z), lookup.near(0.0), lookup.low, lookup.high, at_low, at_high)
 
 
-def _ordinary(ordered: Floats) -> bool:
-    """Tell whether sorted values are finite, of sizes whose differences are too, and hold no -0.0."""
+def _ordinary(values: Floats, ordered: Floats) -> bool:
+    """Tell whether values, and the same ones sorted, are finite, of sizes whose differences are too, and hold no -0.0."""
     # NaN sorts last and is under no limit.
-    return bool(ordered[0] >= -LARGEST and ordered[-1] <= LARGEST) and not has_negative_zero(ordered)
+    return bool(ordered[0] >= -LARGEST and ordered[-1] <= LARGEST) and not has_negative_zero(values, ordered)
 
 
 def _ranked_interval(x: Floats, y: Floats) -> Interval:
