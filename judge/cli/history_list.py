@@ -21,7 +21,6 @@ from judge.verdicts.open_archive import opened
 from judge.wire.json import dumps
 from judge.wire.request import format_time
 
-LIST_FORMATS = ("text", "json", "csv", "markdown")
 _TIMES = {"asked_at", "window_start", "window_end"}
 _COLUMNS = (
     "id",

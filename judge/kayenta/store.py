@@ -39,11 +39,6 @@ class Execution:
     document: Mapping[str, Any]
 
     @property
-    def is_over(self) -> bool:
-        """Nothing will change any more."""
-        return self.status in OVER
-
-    @property
     def attempt(self) -> int:
         """The how many-eth worker in a row this is, or was; the ones before were lost at it."""
         return _attempt(self.claim)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from judge.core.kayenta.batch import rank_intervals
 from tests.benchmarks.decisions_scenarios import Array, Rollout
+from tests.benchmarks.kayenta_batch import rank_intervals
 
 FRACTION = 0.25
 ALLOWED = 1.05

@@ -6,7 +6,7 @@ milliseconds are of the machine that is named.
 
 * port    rank all values at every step of Brent's method (tests/core/kayenta/oracle.py)
 * kernel  judge.core.kayenta.kernel.rank_interval, the same floats
-* batch   judge.core.kayenta.batch.rank_intervals, 1,000 pairs at once, per pair
+* batch   tests.benchmarks.kayenta_batch.rank_intervals, 1,000 pairs at once, per pair
 * exact   judge.core.kayenta.exact.exact_interval: order statistics, another definition
 * sort    np.sort of both arrays: the floor
 * scipy   scipy.stats.mannwhitneyu: a p-value, no interval
@@ -26,9 +26,9 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import mannwhitneyu
 
-from judge.core.kayenta.batch import rank_intervals
 from judge.core.kayenta.exact import exact_interval
 from judge.core.kayenta.kernel import rank_interval
+from tests.benchmarks.kayenta_batch import rank_intervals
 from tests.core.kayenta import oracle
 
 SIZES = (60, 240, 1440, 5000)

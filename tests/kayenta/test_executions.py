@@ -12,7 +12,7 @@ from judge.archive import open_archive
 from judge.errors import ArchiveError
 from judge.kayenta import executions as module
 from judge.kayenta.executions import ATTEMPTS, Executions
-from judge.kayenta.store import KayentaStore
+from judge.kayenta.store import OVER, KayentaStore
 from tests.postgres import new_database, postgresql
 
 HOUR, DAY = 3600.0, 86400.0
@@ -220,7 +220,7 @@ def test_the_worker_lives_through_what_nobody_foresaw(store, monkeypatch, caplog
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
     until = time.monotonic() + 10
-    while not store.execution(execution).is_over and time.monotonic() < until:
+    while store.execution(execution).status not in OVER and time.monotonic() < until:
         time.sleep(0.02)
     stop.set()
     thread.join()

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 
 from judge.cli.main import cli
 from judge.lint.registry import RULES
-from judge.lint.rules.live_answers import LIVE
 from tests.docs.pages import blocks
 from tests.history import openmetrics, rollouts
+from tests.lint import LIVE
 from tests.lint.test_pages import ROOT, examples
 from tests.servers import free_port, loopback, prometheus, victoria_metrics
 

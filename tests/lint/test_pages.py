@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from judge.cli.main import cli
 from judge.lint.registry import RULES
-from judge.lint.rules.live_answers import LIVE
+from tests.lint import LIVE
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "checks"

@@ -33,7 +33,7 @@ def test_a_verdict_is_a_title_a_reason_a_table_and_the_sentences() -> None:
 
     assert lines[0] == "### ✖ **FAIL** 0/100: http-service"
     assert lines[2] == "error-ratio +620% (limit +25% and 0.1 pp), 98% interval +540% to +700%, counts p=0.0004"
-    assert lines[6] == "| metric | result | change | p | n baseline/canary (effective) | limit |"
+    assert lines[6] == "| metric | result | change | p | n baseline/canary (effective) | tolerance |"
     assert [re.match(r"\| `([^`]*)` \| (\S)", line).groups() for line in lines[8:14]] == [
         ("error-ratio", "✖"),
         ("latency-p99", "✖"),

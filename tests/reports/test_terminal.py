@@ -38,11 +38,11 @@ def test_the_first_line_is_the_verdict_its_score_and_why() -> None:
     assert second == "  +700%, counts p=0.0004"
 
 
-def test_the_table_is_worst_first_with_change_p_n_and_limit() -> None:
-    lines = verdict_text(record()).splitlines()
+def test_the_table_is_worst_first_with_change_p_n_and_tolerance() -> None:
+    lines = verdict_text(record(), width=81).splitlines()
     header = next(number for number, line in enumerate(lines) if line.startswith("  metric "))
 
-    assert lines[header].split() == ["metric", "result", "change", "p", "n", "(eff.)", "limit"]
+    assert lines[header].split() == ["metric", "result", "change", "p", "n", "(eff.)", "tolerance"]
     assert [line.split()[:3] for line in lines[header + 1 : header + 7]] == [
         ["✖", "error-ratio", "high"],
         ["✖", "latency-p99", "high"],
@@ -60,7 +60,7 @@ def test_a_name_too_long_for_its_column_gets_a_line_of_its_own() -> None:
     base["verdict"]["results"][0]["name"] = name
     text = verdict_text(base)
 
-    assert re.search(rf"^✔ {re.escape(name)}\n {{20,}}pass +\+1\.5% \[", text, re.MULTILINE)
+    assert re.search(rf"^✔ {re.escape(name)}\n {{15,}}pass +\+1\.5% \[", text, re.MULTILINE)
 
 
 def test_each_metric_that_did_not_pass_says_why_and_the_others_do_not() -> None:
@@ -87,7 +87,7 @@ def test_the_picture_is_of_the_worst_metric_with_values_and_times_on_its_axes() 
     assert re.search("^  0 ┼.*▒", picture, re.MULTILINE)
     assert re.search("08:40 .* 08:50 .* 09:00 .* 09:10$", picture, re.MULTILINE)
     assert "├─────●─────┤" in picture
-    assert "┊ limit +25%, ╎ must_detect +100%" in picture
+    assert "┊ tolerance +25%, ╎ must_detect +100%" in picture
 
 
 def test_a_gap_is_left_open_in_the_picture() -> None:
@@ -160,7 +160,7 @@ def test_an_empty_record_is_an_error_and_no_crash() -> None:
 def test_the_interval_lies_beside_its_margins_on_one_axis() -> None:
     labels, rule, drawn, text = interval_picture(interval(), palette=Palette(), width=60, level="98%")
 
-    assert labels.split() == ["0", "limit", "+5%", "must_detect", "+20%"]
+    assert labels.split() == ["0", "tolerance", "+5%", "must_detect", "+20%"]
     assert rule.index("┼") < rule.index("┊") < drawn.index("├") < drawn.index("●") < rule.index("╎") < drawn.index("┤")
     assert text.strip() == "+18% [+9%, +27%] 98% interval"
 

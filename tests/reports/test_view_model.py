@@ -100,7 +100,7 @@ def test_a_margin_is_put_into_the_measure_of_the_picture(tolerance, changed, exp
 def test_margins_lie_on_the_side_that_is_bad(direction, limit, marks) -> None:
     finding = only(direction=direction, comparison=compared())
 
-    assert finding.limit == limit
+    assert finding.accepted == limit
     assert finding.interval.marks(finding.interval.tolerance) == marks
 
 
@@ -147,7 +147,7 @@ def test_a_limit_on_the_canary_alone_has_bounds_and_no_margin() -> None:
 
     assert finding.bounds == (2.0, 5.0)
     assert finding.interval.tolerance is None
-    assert finding.limit == "min 2 s, max 5 s"
+    assert finding.accepted == "min 2 s, max 5 s"
 
 
 def test_a_record_with_next_to_nothing_in_it_is_read() -> None:

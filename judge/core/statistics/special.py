@@ -80,20 +80,3 @@ def _fraction(a: Floats, b: Floats, x: Floats) -> Floats:
         if bool(np.all(np.abs(step - 1) < _PRECISION)):
             break
     return value
-
-
-def student_cdf(t: Floats | float, freedom: Floats | float) -> Floats:
-    """Distribution function of Student's t, elementwise.
-
-    Examples
-    --------
-    >>> round(float(student_cdf(2.228, 10)), 4)
-    0.975
-    """
-    t, freedom = (np.asarray(part, dtype=float) for part in np.broadcast_arrays(t, freedom))
-    square = t * t
-    # Near the middle the share of the middle is small and exact, far from it the share of the tail.
-    middle = 0.5 + 0.5 * np.sign(t) * betainc(0.5, freedom / 2, square / (freedom + square))
-    tail = 0.5 * betainc(freedom / 2, 0.5, freedom / (freedom + square))
-    result: Floats = np.where(square < 1, middle, np.where(t > 0, 1 - tail, tail))
-    return result

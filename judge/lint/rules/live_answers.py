@@ -236,5 +236,3 @@ RULES = (
     sides_identical,
     kayenta_small_values,
 )
-LIVE = frozenset(one.id for one in RULES) - {"kayenta-small-values"}
-"""Rules that find nothing without a source."""

@@ -9,10 +9,10 @@ from hypothesis import example, given, settings
 
 from judge.core.kayenta import kernel
 from judge.core.kayenta import shift_counts as probing
-from judge.core.kayenta.batch import rank_intervals
 from judge.core.kayenta.brent import brent
-from judge.core.kayenta.counting import by_ranking
+from judge.core.kayenta.counting import by_ranking, has_negative_zero
 from judge.core.kayenta.kernel import AllTied, rank_interval
+from tests.benchmarks.kayenta_batch import rank_intervals
 from tests.core.kayenta import oracle
 
 TIED = "all observations tied"
@@ -138,3 +138,9 @@ def test_brent_gives_up_silently_after_1001_points():
 
     assert len(probes) == 1001
     assert found == probes[-1] == rank_interval(x, y).upper
+
+
+def test_a_negative_zero_is_found_where_sorting_loses_it():
+    # Some processors sort by minimum and maximum, for which the two zeros are equal.
+    assert has_negative_zero(np.array([-0.0, 1.0]), np.array([0.0, 1.0]))
+    assert not has_negative_zero(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
