@@ -14,11 +14,11 @@ from judge.cli.history import COMMANDS
 from judge.cli.option_types import NumberRange
 from judge.cli.token import token_command
 from judge.errors import JudgeError
+from judge.reports.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FORMATS = ("text", "json", "jsonl", "markdown", "junit")
 EXIT_STATUS = """\b
 Exit status: 0 pass; 1 fail; 2 wrong usage, config or dump; 3 marginal or
 inconclusive; 4 the source, the archive or judge itself is in trouble."""

@@ -14,12 +14,13 @@ import click
 
 from judge.archive import open_archive
 from judge.cli.files import must_be_writable, unwritable
-from judge.cli.output import STATUS, show
+from judge.cli.output import STATUS
 from judge.config.load import load_config, load_configs
 from judge.config.server_settings import Settings, load_settings
 from judge.core.config import CanaryConfig
 from judge.core.model import Classification, Outcome
 from judge.errors import ArchiveError, ConfigError, DumpError, Fault, RequestError, SourceUnreachable, nearest
+from judge.reports.formats import FORMATS
 from judge.sources import open_source
 from judge.sources.dumps.read import TABLES
 from judge.sources.dumps.write import dump_document
@@ -38,7 +39,7 @@ def judge_live(asked: dict[str, Any], *, archive_url: str, form: str) -> int:
     now = time.time()
     analysis = analyse({**asked, "args": given_args(asked["args"])}, settings, now)
     record = write_record(analysis, id=new_id(now), asked_at=now)
-    click.echo(show(record, form))
+    click.echo(FORMATS[form].alone(record))
     try:
         archive.keep(record)
         archive.close()

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from judge.cli.output import STATUS, show, worst
+from judge.cli.output import STATUS, worst
 from judge.config.load import DEFAULT_JUDGE, load_config, load_configs, parse_config
 from judge.config.server_settings import DEFAULT_CONFIG_DIR
 from judge.core.canary import JUDGES, judge_canary
@@ -20,12 +20,11 @@ from judge.core.config import CanaryConfig, LooksConfig, ScoreThresholds
 from judge.core.model import Window
 from judge.errors import ConfigError, DumpError, Fault, RequestError, nearest
 from judge.parallel import Workers
-from judge.reports import junit
+from judge.reports.formats import FORMATS
 from judge.sources.dumps.dump import Dump
 from judge.sources.dumps.read import RawCanary, parse, split
 from judge.verdicts.analysis import Analysis
 from judge.verdicts.service import write_record
-from judge.wire.json import dumps as write_json
 from judge.wire.request import Request
 
 
@@ -88,8 +87,8 @@ def _print_all(scored: Iterator[Scored], form: str) -> int:
     """Print as they come; the worst status."""
     statuses: set[int] = set()
     count = 0
-    if form == "junit":
-        click.echo(junit.OPEN)
+    if FORMATS[form].opening:
+        click.echo(FORMATS[form].opening)
     progress = sys.stderr.isatty() and not sys.stdout.isatty()
     for count, done in enumerate(scored, start=1):
         statuses.add(done.status)
@@ -102,8 +101,8 @@ def _print_all(scored: Iterator[Scored], form: str) -> int:
             click.echo(f"\r{count} canaries judged", nl=False, err=True)
     if progress:
         click.echo(f"\r{count} canaries judged", err=True)
-    if form == "junit":
-        click.echo(junit.CLOSE)
+    if FORMATS[form].closing:
+        click.echo(FORMATS[form].closing)
     return worst(statuses)
 
 
@@ -120,18 +119,12 @@ def score_one(part: RawCanary | str, how: How) -> Scored:
         made = score_canary(parse(part), how.config, how.judge_name, named=how.known)
     except (DumpError, ConfigError) as error:
         return _broken(str(error), how.form, part.fallback_id)
-    text = junit.suite(made) if how.form == "junit" else show(made, how.form)
-    bare = how.form in {"jsonl", "json", "junit"}
-    return Scored(status=STATUS[made["verdict"]["verdict"]], text=text if bare else f"{made['id']}\n{text}\n")
+    text = FORMATS[how.form].verdict(made)
+    return Scored(status=STATUS[made["verdict"]["verdict"]], text=text if FORMATS[how.form].machine else f"{made['id']}\n{text}\n")
 
 
 def _broken(fault: str, form: str, id: str) -> Scored:
-    text = ""
-    if form == "jsonl":
-        text = write_json({"id": id, "verdict": "error", "pass": False, "fail": False, "code": 4, "reason": fault})
-    elif form == "junit":
-        text = junit.broken(id, fault)
-    return Scored(status=2, text=text, fault=fault)
+    return Scored(status=2, text=FORMATS[form].fault(id, fault), fault=fault)
 
 
 def score_canary(dump: Dump, config: CanaryConfig | None = None, judge_name: str = "", *, named: Known | None = None) -> dict[str, Any]:

@@ -409,9 +409,9 @@ def test_help_loads_nothing_heavy(module):
 def test_what_nobody_foresaw_does_not_look_like_a_canary_that_failed():
     program = """
 import sys
-from judge.frontends import cli, scoring
-scoring.score_dumps = None
-cli.main()
+from judge.cli import main, score
+score.score_dumps = None
+main.main()
 """
     done = subprocess.run([sys.executable, "-c", program, "score", RECORDED], capture_output=True, text=True, check=False)
 

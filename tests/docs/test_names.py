@@ -10,7 +10,7 @@ from importlib import import_module
 import pytest
 
 from judge.archive import NoArchive, open_archive
-from judge.cli.main import FORMATS, cli
+from judge.cli.main import cli
 from judge.cli.output import STATUS
 from judge.config.schema import DEFAULT_JUDGE
 from judge.config.server_settings import ENVIRONMENT, ServerDocument, Settings, SourceDocument
@@ -19,6 +19,7 @@ from judge.core.config import Margin
 from judge.core.mann_whitney.compare import ALPHA
 from judge.core.model import Classification, Outcome
 from judge.errors import JudgeError
+from judge.reports.formats import FORMATS
 from judge.server.app import create_app
 from judge.sources.dumps.read import TABLES
 from judge.verdicts.service import Service
