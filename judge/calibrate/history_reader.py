@@ -106,7 +106,7 @@ class Reader:
         deadline: float = 60.0,
         progress: Callable[[str, int, int, float], None] | None = None,
     ) -> None:
-        self._source, self._address, self._cache = source, address, cache
+        self._source, self._address, self._cache, self.language = source, address, cache, source.language
         self._between = 1.0 / rate if rate > 0 else 0.0
         self._at_once, self._deadline = at_once, deadline
         self._progress = progress

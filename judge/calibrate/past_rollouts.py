@@ -12,7 +12,7 @@ from judge.calibrate.timeline import Ending, Rollout
 from judge.core.config import CanaryConfig
 from judge.core.model import Classification, Outcome, Problem, Series
 from judge.errors import QueryRejected
-from judge.sources import Answer, Query
+from judge.sources import Answer, Query, Source
 from judge.verdicts.analysis import Analysis, run
 from judge.wire.request import Request
 
@@ -96,11 +96,11 @@ def replay_one(rollout: Rollout, asked: Asked, reader: Reader) -> Replayed:
     return Replayed(rollout=rollout, looks=tuple(looks))
 
 
-class Remembered:
+class Remembered(Source):
     """A source that answers looks at one rollout from what is read once for all of them."""
 
     def __init__(self, reader: Reader, *, start: float, end: float) -> None:
-        self._reader, self._start, self._end = reader, start, end
+        self._reader, self._start, self._end, self.language = reader, start, end, reader.language
         self._known: dict[tuple[str, float], list[Series]] = {}
         self._refused: dict[tuple[str, float], Problem] = {}
 

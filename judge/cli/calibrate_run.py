@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +23,13 @@ from judge.calibrate.scopes import Asked
 from judge.calibrate.study import Options, estimate, look_around, plan_pairs, study
 from judge.cli.files import must_be_writable, write_text
 from judge.cli.run import find_config, given_args
-from judge.config.server_settings import load_settings
 from judge.core import formatting as words
 from judge.core.config import CanaryConfig
 from judge.core.templates import placeholders, resolve_defaults, seconds
 from judge.errors import ConfigError, Fault, RequestError, nearest
 from judge.parallel import Workers
 from judge.reports.terminal_text import Palette
-from judge.sources import open_source
+from judge.settings import load_settings
 from judge.wire.json import dumps
 from judge.wire.request import parse_time
 from judge.wire.ulid import new_id
@@ -102,18 +101,11 @@ def _session(asked: dict[str, Any]) -> Iterator[_Session]:
     if config.source not in settings.sources:
         hint = "give --prometheus or set JUDGE_PROMETHEUS_URL" if config.source == "default" else "it is not in server.yaml"
         raise ConfigError([Fault(path="source", message=f"there is no source {config.source!r}: {hint}", allowed=tuple(settings.sources))])
-    chosen = settings.sources[config.source]
-    if chosen.type != "prometheus":
-        raise ConfigError([Fault(path="source", message=f"the source {config.source!r} holds saved canaries, which have no history")])
+    patient = settings.sources[config.source].for_history(timeout=asked["timeout"], concurrency=asked["at_once"])
+    if patient is None:
+        raise ConfigError([Fault(path="source", message=f"the source {config.source!r} has no history that can be asked in PromQL")])
     start, end = _period(asked["since"], asked["until"])
-    patient = replace(
-        chosen,
-        read_timeout=max(chosen.read_timeout, asked["timeout"]),
-        max_bytes=max(chosen.max_bytes, 256 * 1024 * 1024),
-        max_series=max(chosen.max_series, 20_000),
-        concurrency=asked["at_once"],
-    )
-    source = open_source(patient)
+    source = patient.open(config.source)
     progress = Progress()
     reader = Reader(
         source,
@@ -136,9 +128,7 @@ def _session(asked: dict[str, Any]) -> Iterator[_Session]:
         )
     finally:
         progress.close()
-        close = getattr(source, "close", None)
-        if close is not None:
-            close()
+        source.close()
 
 
 def _cache_folder(given: str) -> Path | None:

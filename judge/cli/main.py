@@ -138,8 +138,8 @@ def score(dumps: tuple[Path, ...], config_path: Path | None, form: str, **by: An
 )
 def serve(host: str, port: int, workers: int, config_dir: Path | None) -> None:
     """Answer Argo Rollouts over HTTP."""
-    from judge.config.server_settings import load_settings
     from judge.server.gunicorn import serve as run_server
+    from judge.settings import load_settings
 
     run_server(load_settings(config_dir=config_dir), host=host, port=port, workers=workers)
 

@@ -16,12 +16,11 @@ from judge.archive import open_archive
 from judge.cli.files import must_be_writable, unwritable
 from judge.cli.output import STATUS
 from judge.config.load import load_config, load_configs
-from judge.config.server_settings import Settings, load_settings
 from judge.core.config import CanaryConfig
 from judge.core.model import Classification, Outcome
 from judge.errors import ArchiveError, ConfigError, DumpError, Fault, RequestError, SourceUnreachable, nearest
 from judge.reports.formats import FORMATS
-from judge.sources import open_source
+from judge.settings import Settings, load_settings
 from judge.sources.dumps.read import TABLES
 from judge.sources.dumps.write import dump_document
 from judge.verdicts.analysis import Analysis, run
@@ -111,9 +110,8 @@ def analyse(asked: dict[str, Any], settings: Settings, now: float) -> Analysis:
     if config.source not in settings.sources:
         hint = "give --prometheus or set JUDGE_PROMETHEUS_URL" if config.source == "default" else "it is not in server.yaml"
         raise ConfigError([Fault(path="source", message=f"there is no source {config.source!r}: {hint}", allowed=tuple(settings.sources))])
-    source = settings.sources[config.source]
-    patient = replace(source, read_timeout=max(source.read_timeout, deadline))
-    return run(request, config, open_source(patient), now=now, deadline=deadline)
+    source = settings.sources[config.source].patient(deadline).open(config.source)
+    return run(request, config, source, now=now, deadline=deadline)
 
 
 def given_args(pairs: tuple[str, ...]) -> Mapping[str, str]:

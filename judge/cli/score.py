@@ -14,13 +14,13 @@ import click
 
 from judge.cli.output import STATUS, worst
 from judge.config.load import DEFAULT_JUDGE, load_config, load_configs, parse_config
-from judge.config.server_settings import DEFAULT_CONFIG_DIR
 from judge.core.canary import JUDGES, judge_canary
 from judge.core.config import CanaryConfig, LooksConfig, ScoreThresholds
 from judge.core.model import Window
 from judge.errors import ConfigError, DumpError, Fault, RequestError, nearest
 from judge.parallel import Workers
 from judge.reports.formats import FORMATS
+from judge.settings import DEFAULT_CONFIG_DIR
 from judge.sources.dumps.dump import Dump
 from judge.sources.dumps.read import RawCanary, parse, split
 from judge.verdicts.analysis import Analysis

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from judge.archive import open_archive
 from judge.cli.demo import FOLDER
-from judge.config.server_settings import Settings, SourceSettings
+from judge.settings import Settings
 from judge.sources.dumps.read import load_dump
+from judge.sources.dumps.recorded import RecordedSettings
 from judge.verdicts.service import Service
 from judge.wire.ulid import new_id
 
@@ -26,7 +27,7 @@ def rehearse(folder: str | Path | None = None, *, looks: int = 20) -> str:
     place = Path(tempfile.mkdtemp(prefix="judge-rehearsal-")) if folder is None else Path(folder)
     url = f"sqlite:///{(place / 'judge.sqlite').resolve()}"
     recording = FOLDER / "canaries.jsonl.gz"
-    source = SourceSettings(type="dumps", path=str(recording))
+    source = RecordedSettings(type="dumps", path=str(recording))
     archive = open_archive(url)
     service = Service(Settings(sources={"default": source}, config_dir=FOLDER, archive_url=url), archive)
     for dump in load_dump(recording):

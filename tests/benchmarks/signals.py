@@ -48,7 +48,7 @@ def told() -> Callable[[], object]:
     base = {"User-Agent": "canary-judge"}
 
     def question() -> dict[str, str]:
-        with observer().question("default", "up") as headers:
+        with observer().question("default", "up", system="prometheus") as headers:
             return {**base, **headers}
 
     @app.get("/")

@@ -13,7 +13,6 @@ from judge.archive import NoArchive, open_archive
 from judge.cli.main import cli
 from judge.cli.output import STATUS
 from judge.config.schema import DEFAULT_JUDGE
-from judge.config.server_settings import ENVIRONMENT, ServerDocument, Settings, SourceDocument
 from judge.core.canary import JUDGES
 from judge.core.config import Margin
 from judge.core.mann_whitney.compare import ALPHA
@@ -21,7 +20,9 @@ from judge.core.model import Classification, Outcome
 from judge.errors import JudgeError
 from judge.reports.formats import FORMATS
 from judge.server.app import create_app
+from judge.settings import ENVIRONMENT, ServerDocument, Settings
 from judge.sources.dumps.read import TABLES
+from judge.sources.registry import SOURCES
 from judge.verdicts.service import Service
 from judge.wire import request as wire_request
 from judge.wire.answer import answer
@@ -171,7 +172,7 @@ def test_a_table_stands_on_one_page_only():
     assert sorted(name for page in PAGES for name in generated.marked(page)) == sorted(generated.TABLES)
 
 
-@pytest.mark.parametrize("model", [ServerDocument, SourceDocument])
+@pytest.mark.parametrize("model", [ServerDocument, *SOURCES.values()])
 def test_every_setting_says_when_to_use_it(model):
     assert [name for name, field in model.model_fields.items() if not field.description] == []
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-from judge.config.server_settings import Settings
 from judge.server.admission.fair_share import Shares
 from judge.server.admission.queue import Slots
 from judge.server.auth import caller
 from judge.server.liveness import Vitals, seen
+from judge.settings import Settings
 
 RETRY_AFTER = "2"
 """Seconds, as a header says them, after which who was refused may ask again."""

@@ -14,11 +14,11 @@ import psutil
 import pytest
 
 from judge.archive import NoArchive
-from judge.config.server_settings import Settings
 from judge.errors import ArchiveError
 from judge.server import liveness as vitals_module
 from judge.server.app import create_app
 from judge.server.liveness import ArchiveCheck, Vitals
+from judge.settings import Settings
 from judge.verdicts.service import Service
 from tests.docs.pages import ROOT
 from tests.postgres import new_database, postgresql

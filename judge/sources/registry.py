@@ -1,0 +1,24 @@
+"""The types of source that server.yaml may name.
+
+To add one, write a module with two classes and one line in `SOURCES`:
+
+* a `judge.sources.SourceSettings`, whose fields are what server.yaml may say of such a source. A field with a type, a
+  default and a description is validated, documented by ``judge schema server``, and named in errors. ``type`` is a `Literal`;
+* a `judge.sources.Source`, which the settings open. It answers queries, and says in which language they are written.
+
+Verdicts, records, traces and links of reports follow from these two. The page docs/operations.md wants a table of the
+fields: ``python -m tests.docs.generated`` writes it. The settings are imported with the command; what they need to open
+a source they import when they do.
+"""
+
+from __future__ import annotations
+
+from judge.sources import SourceSettings
+from judge.sources.dumps.recorded import RecordedSettings
+from judge.sources.prometheus.settings import PrometheusSettings
+
+SOURCES: dict[str, type[SourceSettings]] = {
+    "prometheus": PrometheusSettings,
+    "dumps": RecordedSettings,
+}
+"""By ``type`` in server.yaml."""
