@@ -17,7 +17,7 @@ from base64 import b64encode
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -71,16 +71,6 @@ class _Part:
     future: Future[tuple[Series, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Findings:
-    """What a question came to, whichever queries asked it."""
-
-    series: tuple[Series, ...] = ()
-    warnings: tuple[str, ...] = ()
-    problem: Problem | None = None
-    partial: bool = False
-
-
 class PrometheusSource(Source):
     """A Prometheus server, behind an address that may hold a path and credentials.
 
@@ -122,9 +112,11 @@ class PrometheusSource(Source):
             observer().asked(self._name, {}, circuit="half-open")
         pool = self._ready()
         asked: dict[_Question, list[_Part] | QueryRejected] = {}
+        firsts: dict[_Question, Query] = {}
         for query in queries:
             question = _question(query)
             if question not in asked:
+                firsts[question] = query
                 try:
                     spans = self._spans(question)
                 except QueryRejected as refusal:
@@ -139,12 +131,8 @@ class PrometheusSource(Source):
                 part.exchange.abort()
         self._remember(parts)
         self._tell(parts, refused=sum(isinstance(those, QueryRejected) for those in asked.values()))
-        found = {question: self._gather(question, those) for question, those in asked.items()}
-        answers = []
-        for query in queries:
-            what = found[_question(query)]
-            answers.append(Answer(query=query, series=what.series, warnings=what.warnings, problem=what.problem, partial=what.partial))
-        return answers
+        first = {question: self._gather(query, question, asked[question]) for question, query in firsts.items()}
+        return [replace(first[_question(query)], query=query) for query in queries]
 
     @property
     def state(self) -> str:
@@ -276,26 +264,26 @@ class PrometheusSource(Source):
             params={"start": _decimal(start), "end": _decimal(end), **params},
         )
 
-    def _gather(self, question: _Question, parts: list[_Part] | QueryRejected) -> _Findings:
+    def _gather(self, query: Query, question: _Question, parts: list[_Part] | QueryRejected) -> Answer:
         """What the parts of one question come to."""
         if isinstance(parts, QueryRejected):
-            return self._failed([parts])
+            return self._failed(query, [parts])
         errors = [error for part in parts if (error := _error(part)) is not None]
         if errors:
-            return self._failed(errors)
+            return self._failed(query, errors)
         envelopes = [part.exchange.envelope for part in parts if part.exchange.envelope is not None]
         said = [warning for envelope in envelopes for warning in envelope.warnings]
         partial = any(envelope.partial for envelope in envelopes)
         if partial and self._settings.partial == "refuse":
-            return self._failed([SourceUnreachable(f"answered in part only: {'; '.join(dict.fromkeys(said))}")])
+            return self._failed(query, [SourceUnreachable(f"answered in part only: {'; '.join(dict.fromkeys(said))}")])
         warnings = [f"{self._url} warns: {self._clean(words)}" for words in dict.fromkeys(said)]
         try:
             joined = join([part.future.result() for part in parts])
             check_labels(joined, max_series=self._settings.max_series)
         except QueryRejected as refusal:
-            return self._failed([refusal])
+            return self._failed(query, [refusal])
         series, ours = self._samples(question, joined)
-        return _Findings(series=series, warnings=(*warnings, *ours), partial=partial)
+        return Answer(query=query, series=series, warnings=(*warnings, *ours), partial=partial)
 
     def _samples(self, question: _Question, series: Sequence[Series]) -> tuple[tuple[Series, ...], list[str]]:
         """Take out what is no sample, and say so."""
@@ -319,12 +307,14 @@ class PrometheusSource(Source):
                 nothing.append(alive)
         return tuple(kept), [*_tell_dropped(dropped), *_tell_nan(nothing, of=len(series))]
 
-    def _failed(self, errors: Sequence[BaseException]) -> _Findings:
+    def _failed(self, query: Query, errors: Sequence[BaseException]) -> Answer:
         """The query's fault is told before the server's: asking again will not cure it."""
         error = min(errors, key=lambda each: not isinstance(each, QueryRejected))
         refused = isinstance(error, QueryRejected)
         message = f"{self._url} {self._clean(str(error))}"
-        return _Findings(problem=Problem(classification=Classification.ERROR if refused else Classification.NODATA, message=message))
+        return Answer(
+            query=query, problem=Problem(classification=Classification.ERROR if refused else Classification.NODATA, message=message)
+        )
 
     def _clean(self, words: str) -> str:
         """A server or proxy may say our own credentials back to us."""
