@@ -6,9 +6,10 @@ To add one, write a module with two classes and one line in `SOURCES`:
   default and a description is validated, documented by ``judge schema server``, and named in errors. ``type`` is a `Literal`;
 * a `judge.sources.Source`, which the settings open. It answers queries, and says in which language they are written.
 
-Verdicts, records, traces and links of reports follow from these two. The page docs/operations.md wants a table of the
-fields: ``python -m tests.docs.generated`` writes it. The settings are imported with the command; what they need to open
-a source they import when they do.
+Verdicts, records, traces and links of reports follow from these two. Tests then ask for an example of each field in
+configs/server.yaml, and for a table ``<!-- generated: source-TYPE -->`` in docs/operations.md, which
+``python -m tests.docs.generated`` fills. ``judge check`` and ``judge calibrate`` know PromQL only. A module that is slow to
+import is imported when a source is opened.
 """
 
 from __future__ import annotations
