@@ -31,8 +31,8 @@ class Observer(Protocol):
         """Stand around one of `STAGES`."""
         ...
 
-    def question(self, source: str, text: str) -> AbstractContextManager[Mapping[str, str]]:
-        """Stand around one query to a source; gives the headers that go with it."""
+    def question(self, source: str, text: str, *, system: str) -> AbstractContextManager[Mapping[str, str]]:
+        """Stand around one query to a source, of this type (`system`); gives the headers that go with it."""
         ...
 
     def under_way(self, source: str, change: int) -> None:
@@ -71,9 +71,9 @@ class Nobody:
         del name
         return self._nothing
 
-    def question(self, source: str, text: str) -> AbstractContextManager[Mapping[str, str]]:
+    def question(self, source: str, text: str, *, system: str) -> AbstractContextManager[Mapping[str, str]]:
         """Let it pass, without headers."""
-        del source, text
+        del source, text, system
         return self._no_headers
 
     def under_way(self, source: str, change: int) -> None:

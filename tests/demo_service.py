@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from judge.archive import open_archive
-from judge.config.server_settings import Settings, SourceSettings
 from judge.server.app import create_app
+from judge.settings import Settings
 from judge.sources.dumps.read import load_dump
+from judge.sources.dumps.recorded import RecordedSettings
 from judge.verdicts.service import Service
 
 DEMO = Path(__file__).parents[1] / "judge" / "demo"
@@ -28,7 +29,7 @@ def questions():
 
 @pytest.fixture
 def settings(tmp_path):
-    source = SourceSettings(type="dumps", path=str(DEMO / "canaries.jsonl.gz"))
+    source = RecordedSettings(type="dumps", path=str(DEMO / "canaries.jsonl.gz"))
     return Settings(sources={"default": source}, config_dir=DEMO, archive_url=f"sqlite:///{tmp_path / 'judge.sqlite'}")
 
 

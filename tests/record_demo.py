@@ -13,9 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from judge.config.load import load_config
-from judge.config.server_settings import SourceSettings
-from judge.sources import open_source
 from judge.sources.dumps.write import dump_document
+from judge.sources.prometheus.settings import PrometheusSettings
 from judge.verdicts.analysis import run
 from judge.wire.json import dumps
 from judge.wire.request import parse_request
@@ -43,7 +42,7 @@ def record() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         text = openmetrics((side for pair in sides().values() for side in pair), seed=SEED)
         with prometheus(Path(folder), blocks=text) as url:
-            source = open_source(SourceSettings(url=url))
+            source = PrometheusSettings(url=url).open()
             for name, (baseline, canary) in sides().items():
                 asked = {"config": config.name, "baseline": baseline.hash, "canary": canary.hash, "service": "shop", "rollout": "shop"}
                 request, _ = parse_request(asked, {config.name: config}, now=END)

@@ -15,17 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from judge.calibrate.cache import Cache
 from judge.core.model import Classification, Series
 from judge.errors import QueryRejected, SourceUnreachable
-from judge.sources import Answer, Query, Source, open_source
-
-if TYPE_CHECKING:
-    from judge.config.server_settings import SourceSettings
+from judge.sources import Answer, Query, Source, SourceSettings
 
 MAX_STEPS = 11_000
 _SHORTEST = 60
@@ -111,7 +108,7 @@ class Reader:
         deadline: float = 60.0,
         progress: Callable[[str, int, int, float], None] | None = None,
     ) -> None:
-        self._source, self._address, self._cache = source, address, cache
+        self._source, self._address, self._cache, self.language = source, address, cache, source.language
         self._between = 1.0 / rate if rate > 0 else 0.0
         self._at_once, self._deadline = at_once, deadline
         self._progress = progress
@@ -242,12 +239,10 @@ def _joined(parts: Sequence[Sequence[Series]]) -> list[Series]:
 
 
 @contextmanager
-def open_reader(settings: SourceSettings, cache: Path | None, **asks: Any) -> Iterator[Reader]:
+def open_reader(name: str, settings: SourceSettings, cache: Path | None, **asks: Any) -> Iterator[Reader]:
     """Open a source as a reader; `cache` is a folder, `asks` are the reader's other parameters."""
-    source = open_source(settings)
+    source = settings.open(name)
     try:
         yield Reader(source, address=str(source.describe().get("url", "")), cache=Cache(cache), **asks)
     finally:
-        close = getattr(source, "close", None)
-        if close is not None:
-            close()
+        source.close()

@@ -13,7 +13,7 @@ from judge.calibrate.timeline import Ending, Rollout
 from judge.core.config import CanaryConfig
 from judge.core.model import Classification, Outcome, Problem, Series
 from judge.errors import QueryRejected
-from judge.sources import Answer, Query
+from judge.sources import Answer, Query, Source
 from judge.verdicts.analysis import Analysis, question, run
 from judge.verdicts.records import write_record
 from judge.wire.json import dumps
@@ -117,11 +117,11 @@ def keep_replays(replays: Sequence[Replayed], archive: Archive, *, every_look: b
     return kept
 
 
-class Remembered:
+class Remembered(Source):
     """A source that answers looks at one rollout from what is read once for all of them."""
 
     def __init__(self, reader: Reader, *, start: float, end: float) -> None:
-        self._reader, self._start, self._end = reader, start, end
+        self._reader, self._start, self._end, self.language = reader, start, end, reader.language
         self._known: dict[tuple[str, float], list[Series]] = {}
         self._refused: dict[tuple[str, float], Problem] = {}
 

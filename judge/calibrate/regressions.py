@@ -20,10 +20,10 @@ from judge.core.classification import blank_result
 from judge.core.config import CanaryConfig, Direction, MetricConfig
 from judge.core.model import Floats, Series, SeriesPair, Window
 from judge.core.scoring import weigh
+from judge.core.sequential import NAME as SEQUENTIAL
 from judge.core.sequential.assessment import assess
 from judge.core.sequential.budget import Look, share_out
 from judge.core.sequential.evidence import gather
-from judge.core.sequential.judge import NAME as SEQUENTIAL
 from judge.core.sequential.settings import for_requests, requests_of, settings_of
 from judge.parallel import Workers
 

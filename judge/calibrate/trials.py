@@ -12,7 +12,7 @@ from judge.calibrate.healthy_pairs import Case, until
 from judge.core.canary import JUDGES, judge_canary
 from judge.core.config import CanaryConfig
 from judge.core.model import Classification, Outcome, SeriesPair, Verdict, Window
-from judge.core.sequential.judge import NAME as SEQUENTIAL
+from judge.core.sequential import NAME as SEQUENTIAL
 from judge.core.sequential.judge import judge_sequential
 from judge.core.sequential.settings import settings_of
 from judge.parallel import Workers

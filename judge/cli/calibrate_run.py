@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,6 @@ from judge.errors import ConfigError, Fault, RequestError, nearest
 from judge.parallel import Workers
 from judge.reports.terminal_text import Palette
 from judge.verdicts.live import find_config, settings_for, source_of
-from judge.verdicts.records import source_settings
 from judge.wire.json import dumps
 from judge.wire.request import parse_time
 
@@ -94,20 +93,16 @@ class Progress:
 def _session(asked: dict[str, Any]) -> Iterator[_Session]:
     settings = settings_for(asked["url"])
     config = find_config(asked["config"], settings)
-    chosen = source_of(config, settings)
-    if chosen.type != "prometheus":
-        raise ConfigError([Fault(path="source", message=f"the source {config.source!r} holds saved canaries, which have no history")])
+    patient = source_of(config, settings).for_history(timeout=asked["timeout"], concurrency=asked["at_once"])
+    if patient is None:
+        raise ConfigError([Fault(path="source", message=f"the source {config.source!r} has no history that can be asked in PromQL")])
     start, end = _period(asked["since"], asked["until"])
-    patient = replace(
-        chosen,
-        read_timeout=max(chosen.read_timeout, asked["timeout"]),
-        max_bytes=max(chosen.max_bytes, 256 * 1024 * 1024),
-        max_series=max(chosen.max_series, 20_000),
-        concurrency=asked["at_once"],
-    )
     path = Path(asked["config"])
     asks = {"rate": asked["rate"], "at_once": asked["at_once"], "deadline": asked["timeout"]}
-    with closing(Progress()) as progress, open_reader(patient, _cache_folder(asked["cache"]), progress=progress.reading, **asks) as reader:
+    with (
+        closing(Progress()) as progress,
+        open_reader(config.source, patient, _cache_folder(asked["cache"]), progress=progress.reading, **asks) as reader,
+    ):
         yield _Session(
             asked=_asked(config, asked),
             path=path if path.is_file() else settings.config_dir / f"{config.name}.yaml",
@@ -115,7 +110,7 @@ def _session(asked: dict[str, Any]) -> Iterator[_Session]:
             start=start,
             end=end,
             progress=progress,
-            settings={"source": source_settings(patient)},
+            settings={"source": {"name": config.source, **patient.recorded()}},
         )
 
 

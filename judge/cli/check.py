@@ -15,7 +15,6 @@ from judge.cli.run import given_args
 from judge.config.kayenta import ignored_keys, left_behind, to_our_form
 from judge.config.load import SETTINGS_FILE, config_schema, load_config, load_configs, parse_config
 from judge.config.renamed import rename_in_text
-from judge.config.server_settings import DEFAULT_CONFIG_DIR, ServerDocument, Settings, load_settings
 from judge.config.yaml import parse, read_text
 from judge.core.config import CanaryConfig
 from judge.core.kayenta.adapter import is_kayenta_document
@@ -26,6 +25,7 @@ from judge.lint.documents import Broken, Read, Skipped, files, read
 from judge.lint.registry import RULES
 from judge.lint.rule import Document, Severity
 from judge.lint.sarif import as_json, as_sarif, tables
+from judge.settings import DEFAULT_CONFIG_DIR, Settings, load_settings, server_document
 from judge.wire.json import dumps
 
 
@@ -201,5 +201,5 @@ def schema_text(document: str) -> str:
     """Write a JSON Schema."""
     if document == "config":
         return dumps(config_schema(), indent=2)
-    found = ServerDocument.model_json_schema(by_alias=True)
+    found = server_document().model_json_schema(by_alias=True)
     return dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": "judge server.yaml"}, indent=2)

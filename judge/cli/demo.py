@@ -20,8 +20,8 @@ from urllib.parse import urlencode
 
 import click
 
-from judge.cli.output import show
 from judge.errors import SourceUnreachable
+from judge.reports.formats import FORMATS
 from judge.verdicts.example_archive import FOLDER, recorded_questions
 
 _READY_SECONDS = 30.0
@@ -41,7 +41,7 @@ def run_demo(*, keep: bool, port: int) -> int:
             click.echo(_command(address, asked, is_post=number % 2 == 0))
             click.echo(f"  {json.dumps({key: answer[key] for key in ('verdict', 'score', 'code', 'id')})}\n")
             record = _fetch(urllib.request.Request(f"{address}/v1/verdicts/{answer['id']}", headers=_ARGO))  # noqa: S310 - our own http address
-            click.echo(show(record, "text"))
+            click.echo(FORMATS["text"].alone(record))
             click.echo()
         if keep:
             click.echo(f"The service goes on at {address}/ (Ctrl-C ends it): open it in a browser, or ask it again with the lines above.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from judge.cli.option_types import NumberRange
+from judge.reports.formats import documents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,7 +180,7 @@ def label(verdict_id: str, label: str, by: str, why: str, archive_url: str) -> N
 )
 @_filtered(config="of")
 @_ARCHIVE
-@click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(documents()), default="text", show_default=True)
 def rejudge(
     ids: tuple[str, ...],
     config_path: Path | None,

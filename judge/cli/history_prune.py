@@ -8,8 +8,8 @@ from dataclasses import replace
 import click
 
 from judge.archive.types import Keep, Pruned
-from judge.config.server_settings import load_settings
 from judge.reports import text as words
+from judge.settings import load_settings
 from judge.verdicts.open_archive import opened
 
 

@@ -14,11 +14,11 @@ from judge.cli.history import COMMANDS
 from judge.cli.option_types import NumberRange
 from judge.cli.token import token_command
 from judge.errors import JudgeError
+from judge.reports.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FORMATS = ("text", "json", "jsonl", "markdown", "junit")
 EXIT_STATUS = """\b
 Exit status: 0 pass; 1 fail; 2 wrong usage, config or dump; 3 marginal or
 inconclusive; 4 the source, the archive or judge itself is in trouble."""
@@ -138,8 +138,8 @@ def score(dumps: tuple[Path, ...], config_path: Path | None, form: str, **by: An
 )
 def serve(host: str, port: int, workers: int, config_dir: Path | None) -> None:
     """Answer Argo Rollouts over HTTP."""
-    from judge.config.server_settings import load_settings
     from judge.server.gunicorn import serve as run_server
+    from judge.settings import load_settings
 
     run_server(load_settings(config_dir=config_dir), host=host, port=port, workers=workers)
 

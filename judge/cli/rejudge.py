@@ -16,6 +16,7 @@ from judge.config.load import load_config, require_judge
 from judge.config.yaml import parse
 from judge.errors import ConfigError, DumpError, Fault, VerdictNotFound
 from judge.reports import text as words
+from judge.reports.formats import FORMATS
 from judge.verdicts.open_archive import opened
 from judge.verdicts.records import versions
 from judge.verdicts.rejudge import Change, Difference, Replay, rejudge
@@ -48,6 +49,7 @@ def rejudge_verdicts(ids: Sequence[str], *, archive_url: str, wanted: Wanted | N
     """Judge these verdicts again, or all that are wanted, and print what differs; return the exit status."""
     statuses: set[int] = set()
     counts = {"identical": 0, "same": 0, "other": 0, "failed": 0}
+    write = FORMATS[form].document
     with opened(archive_url) as archive:
         chosen: Iterable[str] = ids if wanted is None else (row["id"] for row in each_row(archive, wanted))
         for number, verdict_id in enumerate(chosen, start=1):
@@ -61,14 +63,14 @@ def rejudge_verdicts(ids: Sequence[str], *, archive_url: str, wanted: Wanted | N
             kind = "identical" if found.is_identical else "same" if found.is_same_verdict else "other"
             counts[kind] += 1
             _wipe()
-            if form == "jsonl":
-                click.echo(dumps(fields(found)))
+            if write is not None:
+                click.echo(write(fields(found)))
             elif text := _text(found, change, alone=len(ids) == 1):
                 click.echo(text)
             if number % 10 == 0 and sys.stderr.isatty():
                 click.echo(f"\r{number} verdicts judged again", nl=False, err=True)
     _wipe()
-    if form == "text":
+    if write is None:
         click.echo(_summary(counts, change))
     if statuses:
         return worst(statuses)

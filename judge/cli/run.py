@@ -12,8 +12,9 @@ import click
 
 from judge.archive import open_archive
 from judge.cli.files import must_be_writable, unwritable
-from judge.cli.output import STATUS, show
+from judge.cli.output import STATUS
 from judge.errors import ArchiveError, DumpError, RequestError, SourceUnreachable
+from judge.reports.formats import FORMATS
 from judge.verdicts.export import dump_with_record
 from judge.verdicts.live import ask_live, settings_for
 from judge.verdicts.open_archive import opened_if_there
@@ -29,7 +30,7 @@ def judge_live(asked: dict[str, Any], *, archive_url: str, form: str) -> int:
     archive = open_archive(archive_url if archive_url else settings.archive_url)
     deadline = asked.pop("deadline")
     kept = ask_live({**asked, "args": given_args(asked["args"])}, settings, archive, now=time.time(), deadline=deadline)
-    click.echo(show(kept.record, form))
+    click.echo(FORMATS[form].alone(kept.record))
     if kept.unkept:
         click.echo(f"judge: {kept.unkept}", err=True)
     try:

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import click
 
-from judge.cli.output import STATUS, show, worst
+from judge.cli.output import STATUS, worst
 from judge.config.load import load_config, require_judge
 from judge.core.config import CanaryConfig
 from judge.errors import Fault, RequestError
 from judge.parallel import Workers
-from judge.reports import junit
+from judge.reports.formats import FORMATS
 from judge.verdicts.score_dump import KnownConfigs, Part, read_known, read_parts, score_part
-from judge.wire.json import dumps as write_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +68,8 @@ def _print_all(scored: Iterator[Output], form: str) -> int:
     """Print as they come; the worst status."""
     statuses: set[int] = set()
     count = 0
-    if form == "junit":
-        click.echo(junit.OPEN)
+    if FORMATS[form].opening:
+        click.echo(FORMATS[form].opening)
     progress = sys.stderr.isatty() and not sys.stdout.isatty()
     for count, done in enumerate(scored, start=1):
         statuses.add(done.status)
@@ -83,26 +82,16 @@ def _print_all(scored: Iterator[Output], form: str) -> int:
             click.echo(f"\r{count} canaries judged", nl=False, err=True)
     if progress:
         click.echo(f"\r{count} canaries judged", err=True)
-    if form == "junit":
-        click.echo(junit.CLOSE)
+    if FORMATS[form].closing:
+        click.echo(FORMATS[form].closing)
     return worst(statuses)
 
 
 def score_one(part: Part, how: How) -> Output:
     """Judge one canary and write it in the chosen format."""
     scored = score_part(part, how.config, how.judge_name, known=how.known)
-    made = scored.record
-    if made is None:
-        return _broken(scored.fault, how.form, scored.id)
-    text = junit.suite(made) if how.form == "junit" else show(made, how.form)
-    bare = how.form in {"jsonl", "json", "junit"}
-    return Output(status=STATUS[made["verdict"]["verdict"]], text=text if bare else f"{made['id']}\n{text}\n")
-
-
-def _broken(fault: str, form: str, id: str) -> Output:
-    text = ""
-    if form == "jsonl":
-        text = write_json({"id": id, "verdict": "error", "pass": False, "fail": False, "code": 4, "reason": fault})
-    elif form == "junit":
-        text = junit.broken(id, fault)
-    return Output(status=2, text=text, fault=fault)
+    form = FORMATS[how.form]
+    if scored.record is None:
+        return Output(status=2, text=form.fault(scored.id, scored.fault), fault=scored.fault)
+    text = form.verdict(scored.record)
+    return Output(status=STATUS[scored.record["verdict"]["verdict"]], text=text if form.machine else f"{scored.id}\n{text}\n")

@@ -9,14 +9,18 @@ from typing import Any
 import click
 
 from judge.core.config import CanaryConfig
+from judge.errors import Fault, RequestError
+from judge.reports.formats import FORMATS, documents
 from judge.verdicts.score_dump import read_parts, score_part
-from judge.wire.json import dumps
 
 SAME, DIFFERENT = 0, 3
 
 
 def compare_judges(paths: Sequence[Path], judges: Sequence[str], *, config: CanaryConfig | None, form: str) -> int:
     """Print every canary the judges disagree about, and a count; return the exit status."""
+    if form not in documents():
+        raise RequestError([Fault(path="--format", message=f"{form!r} cannot show where judges disagree", allowed=documents())])
+    write = FORMATS[form].document
     status = SAME
     count, equal = 0, 0
     for part in read_parts(paths):
@@ -29,11 +33,11 @@ def compare_judges(paths: Sequence[Path], judges: Sequence[str], *, config: Cana
         count += 1
         found = differences(records)
         equal += found["agree"]
-        if form in {"json", "jsonl"}:
-            click.echo(dumps(found))
+        if write is not None:
+            click.echo(write(found))
         elif not found["agree"] or found["differences"]:
             click.echo(_text(found))
-    if form not in {"json", "jsonl"}:
+    if write is None:
         click.echo(f"{count} canaries, the same verdict for {equal}, another for {count - equal} ({' against '.join(judges)})")
     return status if status == 2 else SAME if equal == count else DIFFERENT
 

@@ -13,10 +13,11 @@ from pydantic import ValidationError
 
 from judge.config.kayenta import parse_kayenta_config
 from judge.config.rules import faults_between, margins
-from judge.config.schema import DEFAULT_JUDGE, ArgDocument, ConditionsDocument, ConfigDocument, MetricDocument, WindowDocument
+from judge.config.schema import ArgDocument, ConditionsDocument, ConfigDocument, MetricDocument, WindowDocument
 from judge.config.yaml import read, validate, without_faulty
 from judge.core.canary import JUDGES
 from judge.core.config import (
+    DEFAULT_JUDGE,
     LONGEST_WINDOW,
     ArgConfig,
     CanaryConfig,

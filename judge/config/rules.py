@@ -10,7 +10,7 @@ from judge.config.units import expected_share
 from judge.core.args import allowed_complaint, complaint
 from judge.core.canary import JUDGES
 from judge.core.config import COUNT_MUST_DETECT, COUNT_TOLERANCE, MUST_DETECT, TOLERANCE, ArgConfig, Margin
-from judge.core.templates import BUILT_IN, placeholders, resolve_defaults
+from judge.core.templates import BUILT_IN, PLACEHOLDER, placeholders, resolve_defaults
 from judge.errors import ConfigError, Fault, nearest
 
 RESERVED_ARGS = frozenset(
@@ -85,7 +85,8 @@ def _scope_faults(document: ConfigDocument) -> Iterator[Fault]:
     texts = {f"scopes.{name}": text for name, text in document.scopes.items()}
     if document.scope not in document.scopes:
         texts["scope"] = document.scope
-        if "=" not in document.scope:
+        # A query language may write matchers without =, but a bare word is a name, and a bare hash picks nothing.
+        if "=" not in document.scope and (PLACEHOLDER.fullmatch(document.scope) or not placeholders(document.scope)):
             yield Fault(
                 path="scope",
                 message=f"{document.scope!r} is neither a label matcher nor a name in scopes{nearest(document.scope, document.scopes)}",

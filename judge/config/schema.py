@@ -10,9 +10,8 @@ from pydantic import Field, StrictBool
 from judge.config.units import Duration, MarginText, Share
 from judge.config.yaml import Document
 from judge.core.args import KINDS
-from judge.core.config import ArgType, Direction
+from judge.core.config import DEFAULT_JUDGE, ArgType, Direction
 
-DEFAULT_JUDGE = "sequential"
 Name = Annotated[str, Field(pattern=r"^[^\s{}\x00-\x1f\x7f][^{}\x00-\x1f\x7f]{0,119}$")]
 Key = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 Query = Annotated[str, Field(min_length=1, max_length=10_000)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, WithJsonSchema
 
@@ -12,6 +13,22 @@ from judge.core.templates import seconds
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _POINTS = re.compile(r"(\d+(?:\.\d+)?)\s*pp")
+
+
+def http_address(url: str) -> str:
+    """Check the address of a server; a password in it is not repeated.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or has more than a path.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or "\\" in url:
+        shown = url if "@" not in url else "an address with a password"
+        msg = f"must be an http or https address without ? and #, found {shown!r}"
+        raise ValueError(msg)
+    return url
 
 
 def _duration(value: Any) -> float:

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Tag, TypeAdapter, ValidationError
 
 from judge.config.renamed import hint
-from judge.errors import ConfigError, Fault
+from judge.errors import ConfigError, Fault, nearest
 
 MAX_NODES = 20_000
 """A document with more nodes than this is refused: aliases can multiply without end."""
@@ -143,10 +143,16 @@ def faults(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
     """Turn pydantic's errors into faults: dotted path, what was found, what is allowed."""
     found = []
     for item in error.errors(include_url=False, include_context=True):
-        path = ".".join(str(part) for part in item["loc"])
+        keys, place = _follow(model, item["loc"])
+        path = ".".join(keys)
         if item["type"] == "extra_forbidden":
-            known = sorted(_keys_at(model, item["loc"][:-1]))
-            found.append(Fault(path=path, message=f"unknown key{hint(str(item['loc'][-1]), known)}", allowed=tuple(known)))
+            known = sorted(_keys_of(_follow(model, item["loc"][:-1])[1]))
+            found.append(Fault(path=path, message=f"unknown key{hint(keys[-1], known)}", allowed=tuple(known)))
+        elif item["type"] == "union_tag_invalid":
+            *others, last = map(repr, allowed := tuple(_tagged(place)))
+            tag = item["ctx"]["tag"]
+            message = f"should be {', '.join(others)} or {last}, found {tag!r}{nearest(tag, allowed)}"
+            found.append(Fault(path=f"{path}.type", message=message, allowed=allowed))
         elif item["type"] == "missing":
             found.append(Fault(path=path, message="is missing"))
         elif item["type"] in {"too_short", "string_too_short"}:
@@ -169,20 +175,36 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """Name the keys that are known at a place, following the model's own structure."""
+def _follow(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[list[str], Any]:
+    """Follow the model's own structure to a place: the keys on the way, and what may stand there."""
     current: Any = model
+    keys = []
     for part in loc:
-        current = _step(_bare(current), part)
-    current = _bare(current)
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return [field.alias or name for name, field in current.model_fields.items()]
+        tagged = _tagged(current)
+        if isinstance(part, str) and part in tagged:  # pydantic's name for one of several models is no key of the document
+            current = tagged[part]
+            continue
+        keys.append(str(part))
+        current = _bare(_step(current, part))
+    return keys, current
+
+
+def _keys_of(annotation: Any) -> list[str]:
+    """Name the keys that are known there."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [field.alias or name for name, field in annotation.model_fields.items()]
     return []
+
+
+def _tagged(annotation: Any) -> dict[str, Any]:
+    """The models of a union by their tags."""
+    parts = get_args(annotation) if get_origin(annotation) in {Union, UnionType} else ()
+    return {note.tag: get_args(part)[0] for part in parts for note in getattr(part, "__metadata__", ()) if isinstance(note, Tag)}
 
 
 def _bare(annotation: Any) -> Any:
     """Take off Annotated and Optional."""
-    while get_origin(annotation) in {Annotated, Union, UnionType}:
+    while get_origin(annotation) in {Annotated, Union, UnionType} and not _tagged(annotation):
         annotation = next(part for part in get_args(annotation) if part is not type(None))
     return annotation
 

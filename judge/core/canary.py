@@ -3,8 +3,8 @@
     pairs -> the judge that the config names -> verdict
 
 `judge_canary` is pure: the same pairs and config give the same verdict, always.
-To add a judge, write a module with a function of type `Judge` and name it in
-`JUDGES`; config validation, ``--help`` and the error texts follow from there.
+To add a judge, write a function of type `Judge` and one line in `JUDGES`. Configs, ``--judge``,
+``judge schema`` and the error texts then know it. The README's list of judges wants its name.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from typing import Protocol
 
 from judge.core.conditions import Conditions, unlike
 from judge.core.config import CanaryConfig
-from judge.core.kayenta import adapter
-from judge.core.mann_whitney import judge as single_look
+from judge.core.kayenta.adapter import NAME as KAYENTA
+from judge.core.kayenta.adapter import judge_as_kayenta
+from judge.core.mann_whitney.compare import NAME as MANN_WHITNEY
+from judge.core.mann_whitney.judge import judge_single_look
 from judge.core.model import Classification, Problem, SeriesPair, Traffic, Verdict, Window
-from judge.core.sequential import judge as sequential
+from judge.core.sequential import NAME as SEQUENTIAL
+from judge.core.sequential.judge import judge_sequential
 
 
 class Judge(Protocol):
@@ -38,10 +41,11 @@ class Judge(Protocol):
 
 
 JUDGES: dict[str, Judge] = {
-    sequential.NAME: sequential.judge_sequential,
-    single_look.NAME: single_look.judge_single_look,
-    adapter.NAME: adapter.judge_as_kayenta,
+    SEQUENTIAL: judge_sequential,
+    MANN_WHITNEY: judge_single_look,
+    KAYENTA: judge_as_kayenta,
 }
+"""By the name that a config's ``judge`` says."""
 
 
 def judge_canary(

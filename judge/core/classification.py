@@ -11,7 +11,7 @@ from judge.core import formatting as words
 from judge.core import samples
 from judge.core.config import CanaryConfig, Direction, Margin, MetricConfig
 from judge.core.coverage import missing_side
-from judge.core.methods import MethodEntry
+from judge.core.mann_whitney.compare import ALPHA, compare
 from judge.core.model import Classification, Comparison, MetricResult, SeriesPair
 from judge.core.statistics.ranks import min_samples
 
@@ -28,14 +28,14 @@ class _Finding:
     warnings: tuple[str, ...] = ()
 
 
-def classify(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig, method: MethodEntry) -> MetricResult:
+def classify(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> MetricResult:
     """Classify one pair. `weight` of the result is 0 until `judge.core.scoring` sets it."""
     if pair.problem is not None:
         finding = _Finding(classification=pair.problem.classification, reason=pair.problem.message)
     elif metric.limit is not None:
         finding = _check_limit(pair, metric)
     else:
-        finding = _compare(pair, metric, config, method)
+        finding = _compare(pair, metric, config)
     return replace(
         blank_result(pair, metric),
         classification=finding.classification,
@@ -107,7 +107,7 @@ def _check_limit(pair: SeriesPair, metric: MetricConfig) -> _Finding:
     return _Finding(classification=Classification.PASS, reason=f"{words.amount(seen, metric.unit)} keeps the limit", n_canary=n)
 
 
-def _compare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig, method: MethodEntry) -> _Finding:
+def _compare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> _Finding:
     """Check that there is something to compare, compare, decide."""
     missing = missing_side(pair)
     if missing:
@@ -134,7 +134,7 @@ def _compare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig, metho
         )
     needed = metric.min_samples if metric.min_samples is not None else config.min_samples
     n_canary, n_baseline = len(sample.canary), len(sample.baseline)
-    one_sided = method.alpha / (2 if metric.direction is Direction.EITHER else 1)
+    one_sided = ALPHA / (2 if metric.direction is Direction.EITHER else 1)
     fewest, most = sorted((n_canary, n_baseline))
     enough = needed if fewest >= min_samples(one_sided, other=most) else max(needed, min_samples(one_sided))
     if fewest < enough:
@@ -146,8 +146,8 @@ def _compare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig, metho
             n_canary=sample.n_canary,
             warnings=warnings,
         )
-    found = method.compare(sample, metric)
-    classification, reason = _decide(found, metric, alpha=method.alpha)
+    found = compare(sample, metric)
+    classification, reason = _decide(found, metric)
     return _Finding(
         classification=classification,
         reason=reason,
@@ -158,10 +158,10 @@ def _compare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig, metho
     )
 
 
-def _decide(found: Comparison, metric: MetricConfig, *, alpha: float) -> tuple[Classification, str]:
+def _decide(found: Comparison, metric: MetricConfig) -> tuple[Classification, str]:
     """Regressed where shown to exceed tolerance, passed where shown to stay below must_detect."""
     shown = _shown(found, metric)
-    side = _regressed(found, metric, alpha)
+    side = _regressed(found, metric)
     if side is not None:
         limit = words.margin(metric.tolerance, counts=found.counts is not None, unit=metric.unit)
         return side, f"{shown}: more than the {limit} that is accepted"
@@ -201,8 +201,8 @@ def _shown(found: Comparison, metric: MetricConfig) -> str:
     return f"{change}, {level} interval {interval}, Mann-Whitney {words.p_value(found.pvalue_directed)}, {n}{effective}"
 
 
-def _regressed(found: Comparison, metric: MetricConfig, alpha: float) -> Classification | None:
-    if found.pvalue_directed > alpha:
+def _regressed(found: Comparison, metric: MetricConfig) -> Classification | None:
+    if found.pvalue_directed > ALPHA:
         return None
     if found.counts is not None:
         return Classification.HIGH if found.shift > 0 else Classification.LOW

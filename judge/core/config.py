@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from judge.core import sequential
+
+DEFAULT_JUDGE = sequential.NAME
+
 
 class Direction(StrEnum):
     """Which change is bad."""
@@ -170,7 +174,7 @@ class CanaryConfig:
     name: str
     metrics: tuple[MetricConfig, ...]
     description: str = ""
-    judge: str = "sequential"
+    judge: str = DEFAULT_JUDGE
     source: str = "default"
     args: Mapping[str, ArgConfig] = field(default_factory=dict)
     sides: ArgConfig = field(default_factory=ArgConfig)

@@ -1,14 +1,14 @@
 """Fill ``${…}`` in queries, so that no value can say more than a value.
 
-Where ``${…}`` stands inside a PromQL string it is escaped for that string, and
-for RE2 too where the string belongs to a ``=~`` or ``!~`` matcher. Outside of
-strings only durations, numbers and the scope's own matcher may stand.
+The language of the query says how a value is escaped. In PromQL, a value inside a string is escaped for that string, and
+for RE2 too if the string belongs to a ``=~`` or ``!~`` matcher. Outside of strings only durations, numbers and the
+scope's own matcher may stand.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,6 +33,24 @@ class Matcher:
     """Label matchers that are already rendered and safe; they go in as they are."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryLanguage:
+    """What a source's queries and scopes are written in.
+
+    `name` is what errors call it. `escape` gets a template, the position of a placeholder in it and the value; it writes the
+    value for that place, or raises `ValueError` if it could change the query's meaning there. `in_string` tells whether a
+    position is inside a string, where no scope may stand. `check_scope` says what is wrong with a filled-in scope, `labels`
+    names the labels that scopes speak of, `rate_window` the seconds of data under one sample of a query, None if unknown.
+    """
+
+    name: str
+    escape: Callable[[str, int, str], str]
+    in_string: Callable[[str, int], bool] = lambda _template, _position: False
+    check_scope: Callable[[str], str] = lambda _scope: ""
+    labels: Callable[[Iterable[str]], AbstractSet[str]] = lambda _scopes: frozenset()
+    rate_window: Callable[[str], float | None] = lambda _query: None
 
 
 def placeholders(template: str) -> frozenset[str]:
@@ -122,16 +140,18 @@ def quote_spans(template: str) -> tuple[tuple[int, int, str], ...]:
     return tuple(spans)
 
 
-def render(template: str, values: Mapping[str, str | Matcher]) -> str:
+def render(template: str, values: Mapping[str, str | Matcher], language: QueryLanguage | None = None) -> str:
     r"""Fill every ``${name}`` of a query with its value.
 
     Parameters
     ----------
     template : str
-        PromQL, or label matchers.
+        A query, or label matchers.
     values : mapping
         A string is data and is escaped for the place it goes to; a `Matcher` is
         label matchers rendered before.
+    language : QueryLanguage, optional
+        Of the template; PromQL if left out.
 
     Raises
     ------
@@ -146,7 +166,7 @@ def render(template: str, values: Mapping[str, str | Matcher]) -> str:
     >>> print(render('up{pod=~"${name}-.+"}', {"name": "a.b"}))
     up{pod=~"a\\.b-.+"}
     """
-    spans = quote_spans(template)
+    spoken = PROMQL if language is None else language
 
     def fill(found: re.Match[str]) -> str:
         name = found.group(1)
@@ -154,29 +174,38 @@ def render(template: str, values: Mapping[str, str | Matcher]) -> str:
             msg = f"${{{name}}} is not defined{nearest(name, values)}"
             raise ConfigError([Fault(path="", message=f"{msg} in {template!r}", allowed=tuple(sorted(values)))])
         value = values[name]
-        span = next((span for span in spans if span[0] <= found.start() < span[1]), None)
         if isinstance(value, Matcher):
-            if span is not None:
+            if spoken.in_string(template, found.start()):
                 raise ConfigError(f"${{{name}}} holds label matchers and cannot stand inside a string: {template!r}")
             return value.text
         if not value:
             # An empty matcher selects the series that lack the label: never what was meant.
             raise ConfigError(f"${{{name}}} is empty in {template!r}")
-        if span is None:
-            if not (_NUMBER.fullmatch(value) or _DURATION.fullmatch(value)):
-                raise ConfigError(
-                    f"${{{name}}} stands outside quotes, where only a number or a duration may go, not {value!r}: {template!r}"
-                )
-            return value
-        start, _, quote = span
-        if quote == "`":
-            raise ConfigError(f"${{{name}}} stands inside backticks, where nothing can be escaped; use double quotes: {template!r}")
-        matcher = _MATCHER_BEFORE.search(template, 0, start - 1)
-        if matcher is not None and matcher.group(1) in {"=~", "!~"}:
-            value = escape_regex(value)
-        return escape_string(value)
+        try:
+            return spoken.escape(template, found.start(), value)
+        except ValueError as error:
+            raise ConfigError(f"${{{name}}} {error}: {template!r} ({spoken.name})") from None
 
     return PLACEHOLDER.sub(fill, template)
+
+
+def _span(template: str, position: int) -> tuple[int, int, str] | None:
+    return next((span for span in quote_spans(template) if span[0] <= position < span[1]), None)
+
+
+def _escape(template: str, position: int, value: str) -> str:
+    span = _span(template, position)
+    if span is None:
+        if not (_NUMBER.fullmatch(value) or _DURATION.fullmatch(value)):
+            msg = f"stands outside quotes, where only a number or a duration may go, not {value!r}"
+            raise ValueError(msg)
+        return value
+    start, _, quote = span
+    if quote == "`":
+        msg = "stands inside backticks, where nothing can be escaped; use double quotes"
+        raise ValueError(msg)
+    matcher = _MATCHER_BEFORE.search(template, 0, start - 1)
+    return escape_string(escape_regex(value) if matcher is not None and matcher.group(1) in {"=~", "!~"} else value)
 
 
 def resolve_defaults(given: Mapping[str, str], defaults: Mapping[str, str]) -> dict[str, str]:
@@ -242,3 +271,13 @@ def matcher_labels(matchers: Iterable[str]) -> AbstractSet[str]:
         outside = "".join(char if not any(s <= i < e for s, e, _ in spans) else " " for i, char in enumerate(text))
         names.update(name for name in _BARE_NAME.findall(outside))
     return names
+
+
+PROMQL = QueryLanguage(
+    name="PromQL",
+    escape=_escape,
+    in_string=lambda template, position: _span(template, position) is not None,
+    check_scope=lambda scope: "" if "=" in scope else "is no label matcher",
+    labels=matcher_labels,
+    rate_window=rate_window,
+)

@@ -13,13 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from judge.config.server_settings import Settings, load_settings
 from judge.core.config import CanaryConfig
 from judge.core.model import SeriesPair
 from judge.errors import ConfigError, RequestError, SourceUnreachable
 from judge.lint.against_ranges import measure
 from judge.lint.rule import Asked, Document
-from judge.sources import Answer, Query, Source, open_source
+from judge.settings import Settings, load_settings
+from judge.sources import Answer, Query, Source
 from judge.verdicts.analysis import run
 from judge.wire.request import parse_request
 
@@ -38,11 +38,11 @@ class Question:
     deadline: float = 30.0
 
 
-class _Listening:
+class _Listening(Source):
     """A source that remembers what it was asked and what it answered."""
 
     def __init__(self, source: Source) -> None:
-        self.source = source
+        self.source, self.language = source, source.language
         self.heard: list[Answer] = []
 
     def fetch(self, queries: Sequence[Query], *, deadline: float) -> list[Answer]:
@@ -80,8 +80,8 @@ def ask_all(documents: Iterable[Document], question: Question, *, environ: Mappi
             known = ", ".join(sorted(declared))
             raise RequestError(f"--arg {name}: no config that is checked declares it" + (f"; they declare {known}" if known else ""))
     settings = _settings(question.url, environ)
-    source = replace(settings.sources["default"], read_timeout=max(settings.sources["default"].read_timeout, question.deadline))
-    return {key: _ask(config, question, open_source(source), now=now) for key, config in found.items()}
+    source = settings.sources["default"].patient(question.deadline)
+    return {key: _ask(config, question, source.open(), now=now) for key, config in found.items()}
 
 
 def _settings(url: str, environ: Mapping[str, str]) -> Settings:

@@ -15,9 +15,6 @@ from xml.etree.ElementTree import Element, SubElement, tostring  # nosec B405 # 
 from judge.reports import text as words
 from judge.reports.view_model import findings, section
 
-OPEN = '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="judge">'
-CLOSE = "</testsuites>"
-
 _KINDS = {
     "pass": "",
     "fail": "failure",
@@ -33,13 +30,8 @@ _KINDS = {
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def document(record: Mapping[str, Any]) -> str:
-    """Write one verdict as a whole document."""
-    return "\n".join((OPEN, suite(record), CLOSE, ""))
-
-
 def suite(record: Mapping[str, Any]) -> str:
-    """Write one verdict as a test suite, to stand between `OPEN` and `CLOSE`."""
+    """Write one verdict as a test suite."""
     verdict, request, window = (section(record, name) for name in ("verdict", "request", "window"))
     config = _text(request.get("config") or "canary")
     cases = [("verdict", str(verdict.get("verdict", "error")), str(verdict.get("reason", "")))]

@@ -18,9 +18,10 @@ from judge.reports.charts.evidence_by_look import Step, evidence, key_of, steps
 from judge.reports.charts.time_series import Times, gaps, time_series, times
 from judge.reports.conditions_table import conditions
 from judge.reports.html import render, safe
-from judge.reports.links import graph_link
 from judge.reports.urls import Home, canary_link, looks_before, looks_strip
 from judge.reports.view_model import Finding, findings, look, score, section, worst_first
+from judge.sources import SourceSettings
+from judge.sources.registry import SOURCES
 
 DRAWN = 60
 """So many metrics, the worst ones, get their pictures and numbers on a page: more would make it too large to open."""
@@ -149,6 +150,7 @@ def _metric(finding: Finding, key: tuple[str, str], shared: _Shared) -> dict[str
     found, window = finding.interval, section(shared.record, "window")
     told = shared.steps.get(key, [])
     source = section(shared.record, "source")
+    kind = SOURCES.get(str(source.get("type")), SourceSettings)
     times_asked = {name: window.get(name) for name in ("start", "end", "step")}
     return {
         "finding": finding,
@@ -163,7 +165,7 @@ def _metric(finding: Finding, key: tuple[str, str], shared: _Shared) -> dict[str
         "distribution": safe(distribution(finding)),
         "steps": told if len(told) > 1 else [],
         "evidence": safe(evidence(finding.title, told)),
-        "queries": [(side, text, graph_link(source, text, **times_asked)) for side, text in finding.queries.items()],
+        "queries": [(side, text, kind.query_page(source, text, **times_asked)) for side, text in finding.queries.items()],
     }
 
 

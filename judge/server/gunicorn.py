@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
-from judge.config.server_settings import Settings, misspelt
 from judge.errors import ArchiveError, ConfigError, Fault
 from judge.server.gunicorn_worker import DrainingWorker
 from judge.server.telemetry import logging as logs
+from judge.settings import Settings, misspelt
 
 if TYPE_CHECKING:
     from judge.kayenta.store import KayentaStore

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from judge.core.config import CanaryConfig, MetricConfig
 from judge.core.model import Window
-from judge.core.templates import Matcher, duration, placeholders, render
+from judge.core.templates import Matcher, QueryLanguage, duration, placeholders, render
+from judge.errors import ConfigError, Fault
 from judge.sources import Query
 from judge.wire.request import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """Renders the config's queries for one request."""
+    """Renders the config's queries for one request, in the language of the source."""
 
     request: Request
     config: CanaryConfig
+    language: QueryLanguage
 
     def scope(self, side: str) -> str:
         """Label matchers of one side."""
-        return render(self.config.scopes[self.request.scope], self._values(side, None))
+        return self._scope(self._values(side, None))
+
+    def _scope(self, values: Mapping[str, str | Matcher]) -> str:
+        scope = render(self.config.scopes[self.request.scope], values, self.language)
+        complaint = self.language.check_scope(scope)
+        if complaint:
+            raise ConfigError([Fault(path="scope", message=f"{scope!r} {complaint} of {self.language.name}")], where=self.config.name)
+        return scope
+
+    def apart(self) -> AbstractSet[str]:
+        """Labels of the scope, which differ between the sides by design."""
+        return self.language.labels([self.scope("baseline"), self.scope("canary")])
 
     def _values(self, side: str, window: Window | None) -> dict[str, str | Matcher]:
         values: dict[str, str | Matcher] = {
@@ -43,14 +58,14 @@ class Questions:
 
     def _query(self, metric: str, part: str, side: str, template: str, window: Window, *, instant: bool = False) -> Query:
         values = self._values(side, window)
-        values["scope"] = Matcher(render(self.config.scopes[self.request.scope], values))
+        values["scope"] = Matcher(self._scope(values))
         return Query(
             metric=metric,
             part=part,
             side=side,
             scope=getattr(self.request, side),
             against=self.request.canary if side == "baseline" else self.request.baseline,
-            text=render(template, values),
+            text=render(template, values, self.language),
             start=window.start,
             end=window.end,
             step=window.step,

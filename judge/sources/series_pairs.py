@@ -8,13 +8,15 @@ from collections.abc import Set as AbstractSet
 from judge.core.config import MetricConfig
 from judge.core.model import Classification, Problem, Series, SeriesPair, label_words
 from judge.core.pairing import events_of, pair_by_labels, strangers
-from judge.core.templates import rate_window
+from judge.core.templates import PROMQL, QueryLanguage
 from judge.sources import Answer
 
 Key = tuple[str, str, str]
 
 
-def build_pairs(metric: MetricConfig, answers: Mapping[Key, Answer], apart: AbstractSet[str]) -> list[SeriesPair]:
+def build_pairs(
+    metric: MetricConfig, answers: Mapping[Key, Answer], apart: AbstractSet[str], language: QueryLanguage = PROMQL
+) -> list[SeriesPair]:
     """Pair both sides of one metric.
 
     Parameters
@@ -24,6 +26,8 @@ def build_pairs(metric: MetricConfig, answers: Mapping[Key, Answer], apart: Abst
         By metric, part and side.
     apart : set of str
         Labels of the scope, which differ between the sides by design.
+    language : QueryLanguage
+        Of the queries.
 
     Returns
     -------
@@ -34,7 +38,7 @@ def build_pairs(metric: MetricConfig, answers: Mapping[Key, Answer], apart: Abst
     queries = {_query_name(part, side): answer.query.text for (part, side), answer in mine.items()}
     warnings = tuple(dict.fromkeys(f"{side}: {text}" for (_, side), answer in mine.items() for text in answer.warnings))
     # The series' own rate window counts, not that of a limit over the whole window.
-    windows = [rate_window(answer.query.text) for answer in mine.values() if not answer.query.instant]
+    windows = [language.rate_window(answer.query.text) for answer in mine.values() if not answer.query.instant]
     window = max((found for found in windows if found is not None), default=None)
     problem = _worst(mine.values())
     if problem is not None:

@@ -22,7 +22,6 @@ from judge.core.conditions import Conditions
 from judge.core.config import CanaryConfig
 from judge.core.model import Classification, Outcome, Problem, SeriesPair, Traffic, Verdict, Window
 from judge.core.pairing import present
-from judge.core.templates import matcher_labels
 from judge.errors import SourceUnreachable
 from judge.observer import observer
 from judge.sources import Answer, Query, Source
@@ -136,7 +135,7 @@ def run(
     if request.baseline == request.canary:
         return _same_sides(request, config, now)
     fetcher = _Fetcher(source=source, until=clock() + max(deadline - _JUDGING_TIME, deadline / 2), clock=clock)
-    queries = Questions(request=request, config=config)
+    queries = Questions(request=request, config=config, language=source.language)
     window, answers, early = _first_samples(request, config, queries, fetcher, now)
     if early is not None:
         found = _nothing_yet(request, config, window, early, answers, source)
@@ -248,8 +247,8 @@ def _judge(
     queries: Questions,
     source: Source,
 ) -> Analysis:
-    apart = matcher_labels([queries.scope("baseline"), queries.scope("canary")])
-    pairs = [pair for metric in config.metrics for pair in build_pairs(metric, answers, apart)]
+    apart = queries.apart()
+    pairs = [pair for metric in config.metrics for pair in build_pairs(metric, answers, apart, source.language)]
     traffic = _traffic(config, answers)
     conditions = None if config.conditions is None else read_conditions(answers, config.conditions.queries, share=queries.share())
     warnings = _warnings(request, window, answers)

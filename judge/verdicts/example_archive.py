@@ -6,9 +6,10 @@ import tempfile
 from pathlib import Path
 
 from judge.archive import open_archive
-from judge.config.server_settings import Settings, SourceSettings
+from judge.settings import Settings
 from judge.sources.dumps.dump import Dump
 from judge.sources.dumps.read import load_dump
+from judge.sources.dumps.recorded import RecordedSettings
 from judge.verdicts.service import Service
 from judge.wire.request import format_time
 from judge.wire.ulid import new_id
@@ -48,7 +49,7 @@ def rehearse(folder: str | Path | None = None, *, looks: int = 20) -> str:
     """
     place = Path(tempfile.mkdtemp(prefix="judge-rehearsal-")) if folder is None else Path(folder)
     url = f"sqlite:///{(place / 'judge.sqlite').resolve()}"
-    source = SourceSettings(type="dumps", path=str(RECORDING))
+    source = RecordedSettings(type="dumps", path=str(RECORDING))
     archive = open_archive(url)
     service = Service(Settings(sources={"default": source}, config_dir=FOLDER, archive_url=url), archive)
     for dump in load_dump(RECORDING):

@@ -10,9 +10,10 @@ from typing import Any
 
 from judge.archive import Archive
 from judge.config.load import load_config, load_configs
-from judge.config.server_settings import Settings, SourceSettings, load_settings
 from judge.core.config import CanaryConfig
 from judge.errors import ConfigError, Fault, RequestError, nearest
+from judge.settings import Settings, load_settings
+from judge.sources import SourceSettings
 from judge.verdicts.records import Kept
 from judge.verdicts.service import Service
 
@@ -41,8 +42,7 @@ def ask_live(question: Mapping[str, Any], settings: Settings, archive: Archive, 
         Where the source failed and the config asks for an error then.
     """
     config = find_config(question["config"], settings)
-    source = source_of(config, settings)
-    patient = replace(source, read_timeout=max(source.read_timeout, deadline))
+    patient = source_of(config, settings).patient(deadline)
     settings = replace(settings, deadline=deadline, sources={**settings.sources, config.source: patient})
     given = {key: value for key, value in question.items() if key == "args" or value}
     service = Service(replace(settings, tokens_file=None), archive, configs=[config])

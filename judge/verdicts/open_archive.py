@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from judge.archive import Archive, NoArchive, open_archive
-from judge.config.server_settings import Settings, load_settings
 from judge.errors import ArchiveError, ConfigError
+from judge.settings import Settings, load_settings
 
 
 @contextmanager

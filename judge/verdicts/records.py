@@ -5,14 +5,11 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from judge import __version__
 from judge.verdicts.analysis import Analysis
 from judge.wire.record import record
-
-if TYPE_CHECKING:
-    from judge.config.server_settings import SourceSettings
 
 
 def versions() -> dict[str, str]:
@@ -20,12 +17,6 @@ def versions() -> dict[str, str]:
     import numpy as np
 
     return {"judge": __version__, "python": platform.python_version(), "numpy": np.__version__}
-
-
-def source_settings(source: SourceSettings) -> dict[str, Any]:
-    """Name the settings of a source that can change a verdict; its address is in the record already, secrets never are."""
-    limits = ("read_timeout", "connect_timeout", "max_bytes", "max_points", "max_series", "max_query_length")
-    return {"name": source.name, **{key: getattr(source, key) for key in ("type", *limits, "lookback", "partial")}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

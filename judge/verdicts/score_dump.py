@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from judge.config.load import DEFAULT_JUDGE, load_configs, parse_config, with_judge
-from judge.config.server_settings import DEFAULT_CONFIG_DIR
 from judge.core.canary import judge_canary
 from judge.core.config import CanaryConfig, Margin, MetricConfig
 from judge.core.model import Series, SeriesPair, Window
 from judge.errors import ConfigError, DumpError, Fault
+from judge.settings import DEFAULT_CONFIG_DIR
 from judge.sources.dumps.dump import Dump
 from judge.sources.dumps.read import RawCanary, load_dump, parse, split
 from judge.verdicts.analysis import Analysis, question

@@ -22,17 +22,17 @@ from judge.core.config import CanaryConfig
 from judge.core.kayenta.adapter import is_kayenta_document
 from judge.errors import ArchiveError, ConfigError, Fault, nearest
 from judge.observer import observer
-from judge.sources import Source, open_source
+from judge.sources import Source
 from judge.verdicts.analysis import question, run, unjudged
-from judge.verdicts.records import Kept, source_settings, write_record
+from judge.verdicts.records import Kept, write_record
 from judge.wire.record import request_fields
 from judge.wire.request import Request, parse_request
 from judge.wire.ulid import new_id, question_id
 
 if TYPE_CHECKING:
     from judge.archive import Archive
-    from judge.config.server_settings import Settings
     from judge.kayenta.executions import Executions
+    from judge.settings import Settings
 
 
 log = logging.getLogger("judge.verdicts.service")
@@ -157,14 +157,14 @@ class Service:
             )
         with self._lock:
             if name not in self._sources:
-                self._sources[name] = open_source(self.settings.sources[name])
+                self._sources[name] = self.settings.sources[name].open(name)
             return self._sources[name]
 
     @property
     def circuits(self) -> dict[str, str]:
         """State of the circuit to each source that this process has asked: ``closed`` while it answers."""
         with self._lock:
-            return {name: getattr(source, "state", "closed") for name, source in sorted(self._sources.items())}
+            return {name: source.state for name, source in sorted(self._sources.items())}
 
     def read(self, raw: Any, *, now: float, caller: Caller = ANYONE) -> tuple[Request, CanaryConfig]:
         """Read a question; configs that are not the caller's are not there.
@@ -262,7 +262,8 @@ class Service:
 
     def _settings_of(self, config: CanaryConfig) -> dict[str, Any]:
         """Settings that can change a verdict; the source's address is in the record already, secrets never are."""
-        return {"deadline": self.settings.deadline, "source": source_settings(self.settings.sources[config.source])}
+        recorded = self.settings.sources[config.source].recorded()
+        return {"deadline": self.settings.deadline, "source": {"name": config.source, **recorded}}
 
     def _keep(self, made: dict[str, Any]) -> Kept:
         try:

@@ -32,8 +32,8 @@ import sqlalchemy as sa
 from judge.archive import each_row, open_archive
 from judge.archive.tables import questions, records, results, verdicts
 from judge.archive.types import Label, Wanted
-from judge.config.server_settings import Settings
 from judge.server.app import create_app
+from judge.settings import Settings
 from judge.verdicts.service import Service
 from tests.benchmarks.machine import machine
 from tests.postgres import new_database, postgresql

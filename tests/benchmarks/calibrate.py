@@ -33,10 +33,9 @@ from judge.calibrate.scopes import Asked
 from judge.calibrate.study import Options, look_around, plan_pairs
 from judge.calibrate.trials import judge_all, looks_of
 from judge.config.load import load_config, parse_config
-from judge.config.server_settings import SourceSettings
 from judge.core.config import CanaryConfig, Margin
 from judge.parallel import Workers
-from judge.sources import open_source
+from judge.sources.prometheus.settings import PrometheusSettings
 from tests.benchmarks.machine import machine
 from tests.calibrate.conftest import victoria
 from tests.calibrate.history import BAD, Past, backfill, import_into, past
@@ -78,7 +77,7 @@ def asked(service: str, config: CanaryConfig = CONFIG) -> Asked:
 @contextmanager
 def reading(url: str, folder: Path | None) -> Iterator[Reader]:
     """A reader without a rate limit."""
-    source = open_source(SourceSettings(url=url, max_series=20_000, max_bytes=256 * 1024 * 1024, read_timeout=60, concurrency=1))
+    source = PrometheusSettings(url=url, max_series=20_000, max_bytes=256 * 1024 * 1024, read_timeout=60, concurrency=1).open()
     try:
         yield Reader(source, address=url, cache=Cache(folder), rate=0.0)
     finally:

@@ -25,9 +25,10 @@ from flask import Flask
 from judge.access.gate import digest_of
 from judge.archive import open_archive
 from judge.cli.demo import FOLDER
-from judge.config.server_settings import Settings, SourceSettings
 from judge.server.app import create_app
+from judge.settings import Settings
 from judge.sources.dumps.read import load_dump
+from judge.sources.dumps.recorded import RecordedSettings
 from judge.verdicts.service import Service
 from tests.benchmarks.machine import machine
 
@@ -178,7 +179,7 @@ def measure(count: int, *, seed: int = 1, callers: int = 1) -> tuple[Counter[int
         dump = load_dump(recording)[1]
         good = {"config": "http-service", "baseline": dump.args["baseline"], "canary": dump.args["canary"], "service": "shop"}
         good |= {"start": "2025-11-20T08:30:00Z", "end": "2025-11-20T09:00:00Z"}
-        settings = Settings(sources={"default": SourceSettings(type="dumps", path=str(recording))}, config_dir=place / "configs")
+        settings = Settings(sources={"default": RecordedSettings(type="dumps", path=str(recording))}, config_dir=place / "configs")
         settings = replace(settings, archive_url=f"sqlite:///{place / 'judge.sqlite'}", tokens_file=place / "tokens.yaml")
         archive = open_archive(settings.archive_url)
         app = create_app(Service(settings, archive), clock=lambda: NOW)

@@ -18,8 +18,8 @@ import numpy as np
 import psutil
 
 from judge.archive import open_archive
-from judge.config.server_settings import Settings
 from judge.server.app import create_app
+from judge.settings import Settings
 from judge.verdicts.service import Service
 from tests.benchmarks.machine import machine
 

@@ -31,13 +31,13 @@ _EACH = 100
 def told() -> Callable[[], object]:
     """A request that tells what a verdict does."""
     from judge.archive import NoArchive
-    from judge.config.server_settings import Settings
     from judge.observer import observer
     from judge.server.liveness import hold_places
     from judge.server.runtime import EXTENSION, Runtime
     from judge.server.telemetry import logging as logs
     from judge.server.telemetry import metrics as signals
     from judge.server.telemetry.request_id import annotate_span, follow
+    from judge.settings import Settings
     from judge.verdicts.service import Service
 
     app = Flask("told")
@@ -51,7 +51,7 @@ def told() -> Callable[[], object]:
     base = {"User-Agent": "canary-judge"}
 
     def question() -> dict[str, str]:
-        with observer().question("default", "up") as headers:
+        with observer().question("default", "up", system="prometheus") as headers:
             return {**base, **headers}
 
     @app.get("/")

@@ -8,9 +8,9 @@ from contextlib import closing
 from statistics import median
 
 from judge.archive import open_archive
-from judge.config.server_settings import Settings
 from judge.reports.verdict_page import DRAWN, Around, verdict_page
 from judge.server.app import create_app
+from judge.settings import Settings
 from judge.verdicts.service import Service
 from tests.benchmarks.archive import DEMO, LIST_MS, fill
 from tests.benchmarks.report import MOST_BYTES, MOST_SECONDS, SIZES, measure, records

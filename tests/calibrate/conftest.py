@@ -9,8 +9,7 @@ import pytest
 
 from judge.calibrate.cache import Cache
 from judge.calibrate.history_reader import Reader
-from judge.config.server_settings import SourceSettings
-from judge.sources import open_source
+from judge.sources.prometheus.settings import PrometheusSettings
 from tests.calibrate.history import Past, import_into, past
 from tests.servers import free_port, get, process, require
 
@@ -64,7 +63,7 @@ def open_reader() -> Iterator[Callable[..., Reader]]:
     opened = []
 
     def make(url: str, *, folder: Path | None = None, **asked: float) -> Reader:
-        source = open_source(SourceSettings(url=url, max_series=20_000, max_bytes=256 * 1024 * 1024, read_timeout=30, concurrency=1))
+        source = PrometheusSettings(url=url, max_series=20_000, max_bytes=256 * 1024 * 1024, read_timeout=30, concurrency=1).open()
         opened.append(source)
         return Reader(source, address=url, cache=Cache(folder), **{"rate": 0.0, "deadline": 30.0, **asked})
 

@@ -16,11 +16,11 @@ from judge.calibrate.study import Options, look_around, plan_pairs
 from judge.calibrate.timeline import Rollout, Stretch, Timeline
 from judge.calibrate.trials import judge_all, judge_at, judge_case
 from judge.config.load import load_config
-from judge.config.server_settings import SourceSettings
 from judge.core.model import Series, Window
 from judge.core.sequential.judge import judge_sequential
 from judge.parallel import Workers
-from judge.sources import open_source
+from judge.sources import Source
+from judge.sources.prometheus.settings import PrometheusSettings
 from judge.verdicts.analysis import look_number, run
 from judge.wire.request import Request
 from tests.calibrate.conftest import victoria
@@ -102,7 +102,7 @@ def healthy(short_past, past_url, past_cache):
 
     config = replace(CONFIG, conditions=None, traffic=None, metrics=tuple(metric for metric in CONFIG.metrics if metric.limit is None))
     asked = Asked(config=config, scope=config.scope, args={"service": "checkout", "namespace": "shop"})
-    source = open_source(SourceSettings(url=past_url, max_series=20_000, read_timeout=30))
+    source = PrometheusSettings(url=past_url, max_series=20_000, read_timeout=30).open()
     reader = Reader(source, address=past_url, cache=Cache(past_cache), rate=0.0)
     options = Options(start=short_past.start, end=short_past.end)
     found = look_around(asked, reader, options)
@@ -144,11 +144,11 @@ def test_a_pair_is_judged_at_each_look_as_a_live_canary_of_these_pods_would_be(h
         assert [len(pair.canary) for pair in there.pairs] == [round(elapsed / 60) + 1] * 3
 
 
-class Rewriting:
+class Rewriting(Source):
     """A live source whose queries have other matchers: those that name the pods of a side."""
 
     def __init__(self, source, matchers) -> None:
-        self.source, self.matchers = source, matchers
+        self.source, self.matchers, self.language = source, matchers, source.language
 
     def describe(self):
         return self.source.describe()
@@ -209,7 +209,7 @@ def test_pairs_a_week_apart_are_of_the_same_pods_and_of_the_same_hour(tmp_path):
     asked = Asked(config=config, scope=config.scope, args={"service": whole.services[0].name, "namespace": "shop"})
     with victoria(tmp_path) as url:
         import_into(url, whole)
-        source = open_source(SourceSettings(url=url, max_series=20_000, read_timeout=30))
+        source = PrometheusSettings(url=url, max_series=20_000, read_timeout=30).open()
         reader = Reader(source, address=url, cache=Cache(None), rate=0.0)
         options = Options(start=whole.start, end=whole.end)
         found = look_around(asked, reader, options)

@@ -30,10 +30,9 @@ def found(short_past, past_url, past_cache) -> dict[str, Found]:
     """What discovery makes of each service."""
     from judge.calibrate.cache import Cache
     from judge.calibrate.history_reader import Reader
-    from judge.config.server_settings import SourceSettings
-    from judge.sources import open_source
+    from judge.sources.prometheus.settings import PrometheusSettings
 
-    source = open_source(SourceSettings(url=past_url, max_series=20_000, read_timeout=30))
+    source = PrometheusSettings(url=past_url, max_series=20_000, read_timeout=30).open()
     reader = Reader(source, address=past_url, cache=Cache(past_cache), rate=0.0)
     yield {name: discover(reader, versions_of(asked(name)), start=short_past.start, end=short_past.end) for name in SERVICES}
     source.close()

@@ -10,8 +10,8 @@ import pytest
 
 from judge.access.gate import digest_of
 from judge.archive import NoArchive
-from judge.config.server_settings import Settings
 from judge.server.app import create_app
+from judge.settings import Settings
 from judge.verdicts import service as service_module
 from judge.verdicts.service import Service
 from tests.server.routes.test_verdicts import strict

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from judge.config.server_settings import SourceSettings
+from judge.sources.prometheus.settings import PrometheusSettings
 from judge.sources.prometheus.source import PrometheusSource
 from tests.configs.exporters import openmetrics
 from tests.servers import prometheus
@@ -25,6 +25,6 @@ def exporters_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def exporters_source(exporters_url: str) -> Iterator[PrometheusSource]:
     """The judge's own source, for that server."""
-    source = PrometheusSource(SourceSettings(url=exporters_url))
+    source = PrometheusSource(PrometheusSettings(url=exporters_url))
     yield source
     source.close()

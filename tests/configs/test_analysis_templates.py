@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from judge.config.server_settings import Settings, load_settings
 from judge.config.yaml import read
 from judge.core.templates import seconds
+from judge.settings import Settings, load_settings
 from judge.wire.request import parse_request
 from tests.configs.questions import CONFIGS, FOLDER
 

@@ -15,8 +15,8 @@ import pytest
 
 from judge.cli.main import cli
 from judge.config.load import load_configs
-from judge.config.server_settings import ENVIRONMENT
 from judge.server.liveness import LEAVE_SECONDS, LOOK_SECONDS, PING_SECONDS
+from judge.settings import ENVIRONMENT
 from tests.configs.kustomizations import COMPONENTS, DEPLOY, Kustomize, build
 from tests.configs.manifests import documents, faults
 from tests.configs.questions import FOLDER, ROOT

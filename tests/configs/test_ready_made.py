@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from judge.config.server_settings import ENVIRONMENT, ServerDocument, SourceDocument, load_settings
-from judge.core.templates import placeholders, rate_window, render
-from judge.sources import Answer, Query
+from judge.core.templates import PROMQL, placeholders, rate_window, render
+from judge.settings import ENVIRONMENT, ServerDocument, load_settings
+from judge.sources import Answer, Query, Source
+from judge.sources.registry import SOURCES
 from judge.verdicts.analysis import run
 from tests.configs.exporters import END, HEALTHY
 from tests.configs.questions import CONFIGS, ERRORS, FOLDER, SCOPES, question
@@ -37,8 +38,10 @@ LONGEST_SCRAPE = 30.0
 """Seconds between scrapes that every ready-made config must bear."""
 
 
-class Recorder:
+class Recorder(Source):
     """A source that knows nothing, and remembers what it was asked."""
+
+    language = PROMQL
 
     def __init__(self) -> None:
         self.asked: list[Query] = []
@@ -216,7 +219,7 @@ def test_traefiks_names_are_told_apart(label, is_canary):
 
 def test_server_yaml_is_an_example_of_every_setting():
     text = (FOLDER / "server.yaml").read_text(encoding="utf-8")
-    keys = {*ServerDocument.model_fields, *SourceDocument.model_fields}
+    keys = {*ServerDocument.model_fields, *(key for kind in SOURCES.values() for key in kind.model_fields)}
 
     assert {key for key in keys if not re.search(rf"\b{key}:", text)} == set()
     assert {name for name in ENVIRONMENT if name not in text} == set()

@@ -9,11 +9,9 @@ import pytest
 
 from judge.core.classification import classify
 from judge.core.config import CanaryConfig, Direction, Limit, Margin, MetricConfig
-from judge.core.methods import METHODS
 from judge.core.model import Classification, Problem, Series, SeriesPair
 
 C = Classification
-METHOD = METHODS["mann-whitney"]
 
 N = 30
 T = np.arange(N) * 60.0
@@ -32,7 +30,7 @@ def judged(baseline, canary, *, totals=None, config=None, **fields):
     metric = MetricConfig(name="m", **fields)
     extra = {} if totals is None else {"baseline_total": totals[0], "canary_total": totals[1]}
     pair = SeriesPair(metric="m", baseline=baseline, canary=canary, **extra)
-    return classify(pair, metric, CanaryConfig(name="c", metrics=(metric,)) if config is None else config, METHOD)
+    return classify(pair, metric, CanaryConfig(name="c", metrics=(metric,)) if config is None else config)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +93,7 @@ def test_a_label_set_on_one_side_only_is_named():
     pair = SeriesPair(metric="m", baseline=Series.empty(), canary=const(1), labels={"route": "/new"})
     metric = MetricConfig(name="m")
 
-    result = classify(pair, metric, CanaryConfig(name="c", metrics=(metric,)), METHOD)
+    result = classify(pair, metric, CanaryConfig(name="c", metrics=(metric,)))
 
     assert result.classification is C.NODATA
     assert result.reason == 'only the canary has {route="/new"}: there is nothing to compare it with'
@@ -129,7 +127,7 @@ def test_a_problem_of_the_source_is_passed_on():
     metric = MetricConfig(name="m")
     pair = SeriesPair(metric="m", baseline=Series.empty(), canary=Series.empty(), problem=problem)
 
-    result = classify(pair, metric, CanaryConfig(name="c", metrics=(metric,)), METHOD)
+    result = classify(pair, metric, CanaryConfig(name="c", metrics=(metric,)))
 
     assert (result.classification, result.reason) == (C.NODATA, problem.message)
 
@@ -139,7 +137,7 @@ def test_the_very_same_query_on_both_sides_is_an_error():
     queries = {"baseline": "up", "canary": "up"}
     pair = SeriesPair(metric="m", baseline=around(1, seed=1), canary=around(1, seed=2), queries=queries)
 
-    result = classify(pair, metric, CanaryConfig(name="c", metrics=(metric,)), METHOD)
+    result = classify(pair, metric, CanaryConfig(name="c", metrics=(metric,)))
 
     assert result.classification is C.ERROR
     assert "the very same query" in result.reason

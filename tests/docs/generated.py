@@ -6,12 +6,14 @@ On a page such a table stands between ``<!-- generated: name -->`` and ``<!-- en
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from judge.config.server_settings import DEFAULT_ARCHIVE, ENVIRONMENT, ServerDocument, SourceDocument
 from judge.server.telemetry import metrics as signals
+from judge.settings import DEFAULT_ARCHIVE, ENVIRONMENT, ServerDocument
+from judge.sources.registry import SOURCES
 from tests.docs.pages import DOCS, named, rows
 from tests.docs.settings import default_words, type_words
 
@@ -78,14 +80,14 @@ def sizing() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "environment": environment,
     "server": lambda: settings(ServerDocument),
-    "source": lambda: settings(SourceDocument),
+    **{f"source-{name}": partial(settings, kind) for name, kind in SOURCES.items()},
     "metrics": metrics,
     "sizing": sizing,
 }
 HOMES: dict[str, Path] = {
     "environment": DOCS / "operations.md",
     "server": DOCS / "operations.md",
-    "source": DOCS / "operations.md",
+    **dict.fromkeys((f"source-{name}" for name in SOURCES), DOCS / "operations.md"),
     "metrics": DOCS / "server.md",
     "sizing": DOCS / "operations.md",
 }

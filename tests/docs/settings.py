@@ -34,6 +34,8 @@ def type_words(field: FieldInfo) -> str:
 
 def default_words(field: FieldInfo, really: Any = None) -> str:
     """A setting's default; `really` is what the service takes where the file says nothing."""
+    if field.is_required():
+        return "required"
     value = field.default if field.default is not None else really
     if value in ("", None) or value == {}:
         return "none"

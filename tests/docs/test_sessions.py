@@ -12,10 +12,10 @@ from click.testing import CliRunner
 
 from judge.cli.main import cli
 from judge.config.load import parse_config
-from judge.config.server_settings import ServerDocument
 from judge.config.yaml import parse as parse_yaml
 from judge.config.yaml import validate
 from judge.core.kayenta.adapter import is_kayenta_document
+from judge.settings import server_document
 from judge.sources.dumps.read import RawCanary, parse
 from judge.wire.request import parse_request
 from tests.configs.questions import CONFIGS
@@ -106,7 +106,7 @@ def test_every_yaml_document_is_real(block):
     gate = parse_yaml(GATE.read_text(encoding="utf-8"), where=str(GATE))["spec"]["metrics"][0]
 
     if "sources" in document:
-        assert validate(ServerDocument, document, where=str(block)).sources
+        assert validate(server_document(), document, where=str(block)).sources
     elif "metrics" in document:
         [metric] = document["metrics"]
         assert {key: gate.get(key) for key in metric} == metric

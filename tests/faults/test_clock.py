@@ -7,8 +7,9 @@ from contextlib import closing
 import pytest
 
 from judge.archive import open_archive
-from judge.config.server_settings import Settings, SourceSettings
 from judge.server.app import create_app
+from judge.settings import Settings
+from judge.sources.prometheus.settings import PrometheusSettings
 from judge.verdicts.service import Service
 from tests.integration.test_scenarios import CONFIGS
 
@@ -36,7 +37,7 @@ def clock(world):
 def ask(world, clock, tmp_path):
     """Ask about the bad canary as it is now, whatever now is."""
     settings = Settings(
-        sources={"default": SourceSettings(type="prometheus", url=world.address)},
+        sources={"default": PrometheusSettings(type="prometheus", url=world.address)},
         config_dir=CONFIGS,
         archive_url=f"sqlite:///{tmp_path / 'judge.sqlite'}",
     )

@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judge.cli.main import cli
-from judge.reports.junit import CLOSE, OPEN, broken, document, suite
+from judge.reports.formats import FORMATS
+from judge.reports.junit import broken, suite
 from tests.demo_service import DEMO
+
+JUNIT = FORMATS["junit"]
 
 
 def result(name="latency", classification="pass", reason="fine", **more):
@@ -44,7 +47,7 @@ def suites(text):
     ],
 )
 def test_each_classification_is_what_a_ci_system_shows(classification, kind):
-    (found,) = suites(document(record(result(classification=classification, reason="why & how"))))
+    (found,) = suites(JUNIT.alone(record(result(classification=classification, reason="why & how"))))
 
     case = found.find("testcase[@name='latency']")
     kinds = [child.tag for child in case if child.tag != "system-out"]
@@ -57,7 +60,7 @@ def test_each_classification_is_what_a_ci_system_shows(classification, kind):
     ("verdict", "kind"), [("pass", None), ("fail", "failure"), ("marginal", "skipped"), ("inconclusive", "skipped"), ("error", "error")]
 )
 def test_the_verdict_is_a_test_of_its_own(verdict, kind):
-    (found,) = suites(document(record(verdict=verdict, reason="because")))
+    (found,) = suites(JUNIT.alone(record(verdict=verdict, reason="because")))
 
     case = found.find("testcase[@name='verdict']")
     assert [child.tag for child in case if child.tag != "system-out"] == ([] if kind is None else [kind])
@@ -65,7 +68,7 @@ def test_the_verdict_is_a_test_of_its_own(verdict, kind):
 
 def test_the_counts_are_those_of_the_cases():
     found = record(result(), result("b", "high"), result("c", "undecided"), result("d", "error"), verdict="fail", warnings=["unlike load"])
-    (made,) = suites(document(found))
+    (made,) = suites(JUNIT.alone(found))
 
     assert {name: made.get(name) for name in ("tests", "failures", "errors", "skipped")} == {
         "tests": "5",
@@ -80,10 +83,10 @@ def test_the_counts_are_those_of_the_cases():
 
 @given(st.text(), st.text())
 def test_no_name_and_no_reason_breaks_the_document(name, reason):
-    text = document(record(result(name, "high", reason), verdict="fail", reason=reason))
+    text = JUNIT.alone(record(result(name, "high", reason), verdict="fail", reason=reason))
 
     assert len(suites(text)[0].findall("testcase")) == 2
-    assert suites("\n".join((OPEN, broken(name, reason), suite(record()), CLOSE)))[0].get("errors") == "1"
+    assert suites("\n".join((JUNIT.opening, broken(name, reason), suite(record()), JUNIT.closing)))[0].get("errors") == "1"
 
 
 def test_many_canaries_are_one_document_a_broken_one_among_them(tmp_path):

@@ -11,9 +11,9 @@ from judge.reports.charts.distribution import distribution
 from judge.reports.charts.evidence_by_look import evidence, steps
 from judge.reports.charts.time_series import times
 from judge.reports.decision_text import against_level, decided, missing
-from judge.reports.links import graph_link
 from judge.reports.verdict_page import Around, verdict_page
 from judge.reports.view_model import findings
+from judge.sources.prometheus.settings import PrometheusSettings
 from tests.reports.html import svgs, text_of
 from tests.reports.sample import START, STEP, record
 
@@ -238,16 +238,16 @@ def test_what_is_missing_is_said_with_the_time_it_takes(wait, said) -> None:
     ],
 )
 def test_only_a_plain_web_address_is_linked(address) -> None:
-    assert graph_link({"url": address}, "up", start=0.0, end=1.0, step=15.0) == ""
+    assert PrometheusSettings.query_page({"url": address}, "up", start=0.0, end=1.0, step=15.0) == ""
 
 
 @pytest.mark.parametrize("address", ["http://prom:9090", "https://prom.example/prometheus/", "http://[::1]:9090", "http://10.0.0.1"])
 def test_a_query_is_opened_over_the_judged_window(address) -> None:
-    link = graph_link({"url": address}, 'x{a="&#<>"}', start=START, end=START + 1800, step=15.0)
+    link = PrometheusSettings.query_page({"url": address}, 'x{a="&#<>"}', start=START, end=START + 1800, step=15.0)
 
     assert link.startswith(f"{address.rstrip('/')}/graph?g0.expr=x%7Ba%3D%22%26%23%3C%3E%22%7D&")
     assert "g0.range_input=1800s&g0.end_input=2025-11-20+09%3A10%3A00&g0.step_input=15" in link
 
 
 def test_a_query_that_is_too_long_for_an_address_is_not_linked() -> None:
-    assert graph_link({"url": "http://prom:9090"}, "x" * 7000, start=None, end=None, step=None) == ""
+    assert PrometheusSettings.query_page({"url": "http://prom:9090"}, "x" * 7000, start=None, end=None, step=None) == ""

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from judge.archive import open_archive
-from judge.config.server_settings import SourceSettings
 from judge.server.app import create_app
+from judge.sources.prometheus.settings import PrometheusSettings
 from judge.verdicts.service import Service
 from tests.demo_service import NOW
 from tests.server.routes.test_verdicts import strict
@@ -42,7 +42,7 @@ def door(settings, tmp_path):
         asked.say_result("vector" if "time" in asked.form else "matrix", [])
 
     with loopback(nothing) as server:
-        source = SourceSettings(url=server.url, max_points=100, max_query_length=500)
+        source = PrometheusSettings(url=server.url, max_points=100, max_query_length=500)
         service = Service(replace(settings, sources={"default": source}, config_dir=tmp_path, max_body=4096), archive)
         yield create_app(service, clock=lambda: NOW).test_client(), count
     archive.close()

@@ -9,10 +9,11 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 
 from judge.archive import open_archive
-from judge.config.server_settings import Settings, SourceSettings
 from judge.server.app import create_app
 from judge.server.auth import needs_of
 from judge.server.openapi import openapi
+from judge.settings import Settings
+from judge.sources.dumps.recorded import RecordedSettings
 from judge.verdicts.service import Service
 from tests.demo_service import DEMO, NOW
 
@@ -28,7 +29,7 @@ OPERATIONS = [f"{method} {path}" for path, methods in openapi(APP)["paths"].item
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory):
-    source = SourceSettings(type="dumps", path=str(DEMO / "canaries.jsonl.gz"))
+    source = RecordedSettings(type="dumps", path=str(DEMO / "canaries.jsonl.gz"))
     url = f"sqlite:///{tmp_path_factory.mktemp('archive') / 'judge.sqlite'}"
     service = Service(Settings(sources={"default": source}, config_dir=DEMO, archive_url=url), open_archive(url))
     return schemathesis.openapi.from_wsgi("/openapi.json", create_app(service, clock=lambda: NOW))

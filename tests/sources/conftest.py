@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from judge.config.server_settings import SourceSettings
 from judge.sources import Query
+from judge.sources.prometheus.settings import PrometheusSettings
 from judge.sources.prometheus.source import PrometheusSource
 
 END = 1_700_000_100.0
@@ -35,7 +36,9 @@ def open_source():
     opened = []
 
     def make(url: str, **settings: Any) -> PrometheusSource:
-        source = PrometheusSource(SourceSettings(**{"url": url, **settings}))
+        secrets = {f"{key}_env": settings.pop(key) for key in ("password", "bearer_token") if key in settings}
+        document = PrometheusSettings(**{"url": url, **settings, **{key: key.upper() for key in secrets}})
+        source = PrometheusSource(document.resolved({key.upper(): value for key, value in secrets.items()}, Path()))
         opened.append(source)
         return source
 

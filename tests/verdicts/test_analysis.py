@@ -10,8 +10,9 @@ import pytest
 from judge.config.load import parse_config
 from judge.config.yaml import parse
 from judge.core.model import Classification, Outcome, Problem, Series
+from judge.core.templates import PROMQL
 from judge.errors import SourceUnreachable
-from judge.sources import Answer
+from judge.sources import Answer, Source
 from judge.verdicts.analysis import question, run
 from judge.verdicts.records import write_record
 from judge.wire.answer import answer
@@ -34,8 +35,10 @@ metrics:
 """
 
 
-class Memory:
+class Memory(Source):
     """Answers from functions of time, one for each metric and part; keeps what it was asked."""
+
+    language = PROMQL
 
     def __init__(self, *, canary_since=END - 7200, trouble=(), absent=(), requests=1000.0):
         self.canary_since = canary_since

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from judge import notebook
 from judge.archive import open_archive
 from judge.cli.main import cli
-from judge.config.server_settings import load_settings
 from judge.server.app import create_app
+from judge.settings import load_settings
 from judge.verdicts.service import Service
 from tests.demo_service import DEMO
 

@@ -17,7 +17,6 @@ from judge.core.config import CanaryConfig, MetricConfig
 from judge.core.coverage import complete, source_trouble
 from judge.core.kayenta.judge import judge_kayenta
 from judge.core.kayenta.results import KayentaMetric, KayentaResult, Label, Summary
-from judge.core.methods import METHODS
 from judge.core.model import (
     Classification,
     Comparison,
@@ -86,7 +85,7 @@ def judge_as_kayenta(
         look=1 if window is None else window.look,
     )
     results = [_result(pair, config.metric(pair.metric), result) for pair, result in zip(compared, found.results, strict=True)]
-    results += [classify(pair, config.metric(pair.metric), config, METHODS["mann-whitney"]) for pair in limits]
+    results += [classify(pair, config.metric(pair.metric), config) for pair in limits]
     weighed = weigh(results, config.groups)
     outcome, score, reason = _verdict(found, weighed, config, traffic, source_trouble(pairs))
     return Verdict(

@@ -10,11 +10,8 @@ from collections.abc import Sequence
 from judge.core.classification import classify
 from judge.core.config import CanaryConfig
 from judge.core.coverage import complete, hold_back, source_trouble
-from judge.core.methods import METHODS
 from judge.core.model import SeriesPair, Traffic, Verdict, Window
 from judge.core.scoring import decide
-
-NAME = "mann-whitney"
 
 
 def judge_single_look(
@@ -26,8 +23,7 @@ def judge_single_look(
     warnings: Sequence[str] = (),
 ) -> Verdict:
     """Judge a canary by one look at it; see `judge.core.canary.judge_canary` for the parameters."""
-    method = METHODS[NAME]
-    results = [classify(pair, config.metric(pair.metric), config, method) for pair in complete(config, pairs)]
+    results = [classify(pair, config.metric(pair.metric), config) for pair in complete(config, pairs)]
     # The window only tells whether a side fell silent: earlier looks are not known to this judge.
     results = hold_back(results, pairs, window)
     return decide(results, config, traffic=traffic, source_trouble=source_trouble(pairs), warnings=tuple(warnings))

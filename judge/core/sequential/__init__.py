@@ -4,3 +4,5 @@
 
 Read `judge.core.sequential.judge` first.
 """
+
+NAME = "sequential"

@@ -10,6 +10,7 @@ import numpy as np
 from judge.core import formatting as words
 from judge.core.config import MetricConfig
 from judge.core.model import Comparison, Decision, MetricResult, Wait
+from judge.core.sequential import NAME
 from judge.core.sequential.assessment import Assessment, Ground
 from judge.core.sequential.budget import Look
 from judge.core.sequential.evidence import Evidence, Scaled, fraction
@@ -18,8 +19,6 @@ from judge.core.sequential.messages import Saying, sentence
 from judge.core.sequential.settings import SequentialSettings
 from judge.core.statistics.dependence import Posterior, winsorise
 from judge.core.statistics.ranks import RankTest, Shift, hodges_lehmann, mann_whitney
-
-NAME = "sequential"
 
 
 def refused(empty: MetricResult, evidence: Evidence) -> MetricResult:

@@ -15,7 +15,6 @@ from judge.core import formatting as words
 from judge.core.classification import blank_result, classify
 from judge.core.config import CanaryConfig, MetricConfig
 from judge.core.coverage import complete, hold_back, missing_side, source_trouble
-from judge.core.methods import METHODS
 from judge.core.model import MetricResult, Outcome, SeriesPair, Traffic, Verdict, Wait, Window
 from judge.core.scoring import decide, too_little_traffic, weigh
 from judge.core.sequential import baseline_checks as fairness
@@ -26,8 +25,6 @@ from judge.core.sequential.evidence import Evidence, gather
 from judge.core.sequential.joint import Joint, together
 from judge.core.sequential.power import wait
 from judge.core.sequential.settings import SequentialSettings, for_requests, requests_of, settings_of
-
-NAME = "sequential"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -144,7 +141,7 @@ def _prepare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> _C
     blank = blank_result(pair, metric)
     asked_twice = bool(pair.queries) and pair.queries.get("baseline") == pair.queries.get("canary")
     if pair.problem is not None or metric.limit is not None or missing_side(pair) or asked_twice:
-        settled = classify(pair, metric, config, METHODS["mann-whitney"])
+        settled = classify(pair, metric, config)
         return _Case(pair=pair, metric=metric, blank=blank, result=settled)
     evidence = gather(pair, rate_window=metric.rate_window, step=config.window.step)
     needed = metric.min_samples if metric.min_samples is not None else config.min_samples

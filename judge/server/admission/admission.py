@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 from judge.access.rights import Caller
-from judge.config.server_settings import Settings
 from judge.server.admission.fair_share import Shares
 from judge.server.admission.queue import Slots
 from judge.server.liveness import Liveness, hold_places
+from judge.settings import Settings
 
 RETRY_AFTER = "2"
 """Seconds after which a refused caller may ask again, as the header has it."""

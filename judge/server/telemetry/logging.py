@@ -19,10 +19,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from judge.config.server_settings import blot, secret_forms
+from judge.config.secrets import blot, secret_forms
 
 if TYPE_CHECKING:
-    from judge.config.server_settings import Settings
+    from judge.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

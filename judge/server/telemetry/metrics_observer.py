@@ -32,9 +32,9 @@ class Metered:
         """Measure a stage."""
         return _Timed(signals.of(signals.STAGE_SECONDS, name))
 
-    def question(self, source: str, text: str) -> AbstractContextManager[Mapping[str, str]]:
+    def question(self, source: str, text: str, *, system: str) -> AbstractContextManager[Mapping[str, str]]:
         """Send the id along."""
-        del source, text
+        del source, text, system
         return self._along
 
     def under_way(self, source: str, change: int) -> None:

@@ -21,7 +21,7 @@ from judge.server.telemetry.metrics_observer import Metered
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span
 
-    from judge.config.server_settings import Settings
+    from judge.settings import Settings
 
 log = logging.getLogger("judge.tracing")
 
@@ -151,11 +151,11 @@ class Traced(Metered):
             yield
 
     @contextmanager
-    def question(self, source: str, text: str) -> Iterator[Mapping[str, str]]:
+    def question(self, source: str, text: str, *, system: str) -> Iterator[Mapping[str, str]]:
         """Make a span of the query, and send its address along (``traceparent``)."""
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        attributes = {"db.system.name": "prometheus", "db.query.text": text, "judge.source": source}
+        attributes = {"db.system.name": system, "db.query.text": text, "judge.source": source}
         with self._tracing.span("query", attributes, client=True):
             headers = dict(self.headers)
             TraceContextTextMapPropagator().inject(headers)

@@ -9,23 +9,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field
 
 from judge.core.model import Classification, Problem, Series
+from judge.core.templates import PROMQL
 from judge.errors import ConfigError, DumpError
-from judge.sources import Answer, Query
+from judge.sources import Answer, Query, Source, SourceSettings
 from judge.sources.condition_queries import CONDITIONS
 from judge.sources.dumps.dump import Dump
 from judge.sources.dumps.read import TABLES, parse, split
 
-if TYPE_CHECKING:
-    from judge.config.server_settings import SourceSettings
+
+class RecordedSettings(SourceSettings):
+    """Saved canaries."""
+
+    type: Annotated[Literal["dumps"], Field(description="Saved canaries, for rehearsals: by hashes and names of metrics, not by PromQL.")]
+    path: Annotated[str, Field(min_length=1, description="A file or a folder, relative to `server.yaml`.")]
+
+    def resolved(self, environ: Mapping[str, str], folder: Path) -> Self:
+        """Find the path."""
+        del environ
+        return self.model_copy(update={"path": str(folder / self.path)})
+
+    def open(self, name: str = "default") -> RecordedSource:
+        """Read the canaries."""
+        del name
+        return RecordedSource(Path(self.path))
 
 
-class RecordedSource:
-    """Saved canaries under one path, read when the source is opened."""
+class RecordedSource(Source):
+    """Saved canaries under one path, read when the source is opened. Their queries are kept in records, and not evaluated."""
 
-    def __init__(self, settings: SourceSettings) -> None:
+    language = PROMQL
+
+    def __init__(self, path: Path) -> None:
         """Read the file, or every dump of the folder.
 
         Raises
@@ -33,7 +52,7 @@ class RecordedSource:
         ConfigError
             Where the path holds no canary, or one that cannot be read.
         """
-        self._path = Path(settings.path)
+        self._path = path
         try:
             self._dumps = tuple(_read(self._path))
         except DumpError as error:

@@ -17,30 +17,30 @@ from base64 import b64encode
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit, urlunsplit
 
 import numpy as np
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
 from urllib3 import HTTPHeaderDict
 
-from judge.config.server_settings import blot
+from judge.config.secrets import blot
 from judge.core.model import Classification, Floats, Problem, Series
+from judge.core.templates import PROMQL
 from judge.errors import QueryRejected, SourceError, SourceUnreachable
 from judge.observer import observer
-from judge.sources import Answer, Query
+from judge.sources import Answer, Query, Source
 from judge.sources.circuit_breaker import Breaker
 from judge.sources.prometheus.http_client import EXCHANGE, BoundedSession, Exchange, Trust
 from judge.sources.prometheus.response import check_labels, drop_nan, join, label_text, read_series, shorten
+from judge.sources.prometheus.settings import PrometheusSettings, split_credentials
 from judge.sources.prometheus.staleness import drop_carried, selects_instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from judge.config.server_settings import SourceSettings
 
 # Prometheus refuses a range query of more steps.
 MAX_STEPS = 11_000
@@ -71,25 +71,17 @@ class _Part:
     future: Future[tuple[Series, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Findings:
-    """What a question came to, whichever queries asked it."""
-
-    series: tuple[Series, ...] = ()
-    warnings: tuple[str, ...] = ()
-    problem: Problem | None = None
-    partial: bool = False
-
-
-class PrometheusSource:
+class PrometheusSource(Source):
     """A Prometheus server, behind an address that may hold a path and credentials.
 
     Threads and connections are made at the first `fetch` of each process, so a
     source may be opened before a server forks its workers. Safe to share between threads.
     """
 
-    def __init__(self, settings: SourceSettings) -> None:
-        self._settings = settings
+    language = PROMQL
+
+    def __init__(self, settings: PrometheusSettings, name: str = "default") -> None:
+        self._settings, self._name = settings, name
         self._url, username, password = split_credentials(settings.url)
         self._auth = (settings.username, settings.password) if settings.username else (username, password)
         self._secrets = settings.secrets
@@ -101,7 +93,7 @@ class PrometheusSource:
 
     def describe(self) -> Mapping[str, Any]:
         """Say what is asked; the address is without credentials."""
-        return {"type": "prometheus", "url": self._url}
+        return {"type": self._settings.type, "url": self._url}
 
     def fetch(self, queries: Sequence[Query], *, deadline: float) -> list[Answer]:
         """Answer all queries, in order, at most 0.2 s after `deadline` seconds from now.
@@ -113,16 +105,18 @@ class PrometheusSource:
         ends = time.monotonic() + deadline
         left_alone = self._breaker.refusal(time.monotonic(), patience=deadline + 1.0)
         if left_alone is not None:
-            observer().asked(self._settings.name, {"skipped": len(queries)}, circuit=self._breaker.state)
+            observer().asked(self._name, {"skipped": len(queries)}, circuit=self._breaker.state)
             problem = Problem(classification=Classification.NODATA, message=f"{self._url} {left_alone}")
             return [Answer(query=query, problem=problem) for query in queries]
         if self._breaker.state != "closed":
-            observer().asked(self._settings.name, {}, circuit="half-open")
+            observer().asked(self._name, {}, circuit="half-open")
         pool = self._ready()
         asked: dict[_Question, list[_Part] | QueryRejected] = {}
+        firsts: dict[_Question, Query] = {}
         for query in queries:
             question = _question(query)
             if question not in asked:
+                firsts[question] = query
                 try:
                     spans = self._spans(question)
                 except QueryRejected as refusal:
@@ -130,19 +124,15 @@ class PrometheusSource:
                 else:
                     asked[question] = [self._submit(pool, question, span, ends=ends, seconds=deadline) for span in spans]
         parts = [part for those in asked.values() if isinstance(those, list) for part in those]
-        observer().under_way(self._settings.name, len(parts))
+        observer().under_way(self._name, len(parts))
         wait([part.future for part in parts], timeout=max(0.0, ends + _GRACE - time.monotonic()))
         for part in parts:
             if not part.future.done() and not part.future.cancel():
                 part.exchange.abort()
         self._remember(parts)
         self._tell(parts, refused=sum(isinstance(those, QueryRejected) for those in asked.values()))
-        found = {question: self._gather(question, those) for question, those in asked.items()}
-        answers = []
-        for query in queries:
-            what = found[_question(query)]
-            answers.append(Answer(query=query, series=what.series, warnings=what.warnings, problem=what.problem, partial=what.partial))
-        return answers
+        first = {question: self._gather(query, question, asked[question]) for question, query in firsts.items()}
+        return [replace(first[_question(query)], query=query) for query in queries]
 
     @property
     def state(self) -> str:
@@ -164,8 +154,8 @@ class PrometheusSource:
         told = Counter(_outcome(part) for part in parts)
         if refused:
             told["refused"] += refused
-        observer().under_way(self._settings.name, -len(parts))
-        observer().asked(self._settings.name, told, circuit=self._breaker.state)
+        observer().under_way(self._name, -len(parts))
+        observer().asked(self._name, told, circuit=self._breaker.state)
 
     def close(self) -> None:
         """Give threads and connections back; the next `fetch` makes new ones."""
@@ -238,7 +228,7 @@ class PrometheusSource:
         try:
             if exchange.remaining <= 0:
                 raise exchange.too_late()
-            with observer().question(self._settings.name, question.text) as exchange.headers:
+            with observer().question(self._name, question.text, system=self._settings.type) as exchange.headers:
                 result = self._result(question, span, exchange)
             if exchange.envelope is None:
                 raise SourceUnreachable("did not answer")
@@ -274,26 +264,26 @@ class PrometheusSource:
             params={"start": _decimal(start), "end": _decimal(end), **params},
         )
 
-    def _gather(self, question: _Question, parts: list[_Part] | QueryRejected) -> _Findings:
+    def _gather(self, query: Query, question: _Question, parts: list[_Part] | QueryRejected) -> Answer:
         """What the parts of one question come to."""
         if isinstance(parts, QueryRejected):
-            return self._failed([parts])
+            return self._failed(query, [parts])
         errors = [error for part in parts if (error := _error(part)) is not None]
         if errors:
-            return self._failed(errors)
+            return self._failed(query, errors)
         envelopes = [part.exchange.envelope for part in parts if part.exchange.envelope is not None]
         said = [warning for envelope in envelopes for warning in envelope.warnings]
         partial = any(envelope.partial for envelope in envelopes)
         if partial and self._settings.partial == "refuse":
-            return self._failed([SourceUnreachable(f"answered in part only: {'; '.join(dict.fromkeys(said))}")])
+            return self._failed(query, [SourceUnreachable(f"answered in part only: {'; '.join(dict.fromkeys(said))}")])
         warnings = [f"{self._url} warns: {self._clean(words)}" for words in dict.fromkeys(said)]
         try:
             joined = join([part.future.result() for part in parts])
             check_labels(joined, max_series=self._settings.max_series)
         except QueryRejected as refusal:
-            return self._failed([refusal])
+            return self._failed(query, [refusal])
         series, ours = self._samples(question, joined)
-        return _Findings(series=series, warnings=(*warnings, *ours), partial=partial)
+        return Answer(query=query, series=series, warnings=(*warnings, *ours), partial=partial)
 
     def _samples(self, question: _Question, series: Sequence[Series]) -> tuple[tuple[Series, ...], list[str]]:
         """Take out what is no sample, and say so."""
@@ -317,30 +307,18 @@ class PrometheusSource:
                 nothing.append(alive)
         return tuple(kept), [*_tell_dropped(dropped), *_tell_nan(nothing, of=len(series))]
 
-    def _failed(self, errors: Sequence[BaseException]) -> _Findings:
+    def _failed(self, query: Query, errors: Sequence[BaseException]) -> Answer:
         """The query's fault is told before the server's: asking again will not cure it."""
         error = min(errors, key=lambda each: not isinstance(each, QueryRejected))
         refused = isinstance(error, QueryRejected)
         message = f"{self._url} {self._clean(str(error))}"
-        return _Findings(problem=Problem(classification=Classification.ERROR if refused else Classification.NODATA, message=message))
+        return Answer(
+            query=query, problem=Problem(classification=Classification.ERROR if refused else Classification.NODATA, message=message)
+        )
 
     def _clean(self, words: str) -> str:
         """A server or proxy may say our own credentials back to us."""
         return blot(words, self._secrets)
-
-
-def split_credentials(url: str) -> tuple[str, str, str]:
-    """Take ``user:password@``, the query and the final slash off an address: it, user, password.
-
-    Examples
-    --------
-    >>> split_credentials("https://me:p%40ss@prom.example:9090/prom/")
-    ('https://prom.example:9090/prom', 'me', 'p@ss')
-    """
-    parts = urlsplit(url)
-    _, _, host = parts.netloc.rpartition("@")
-    clean = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
-    return clean, unquote(parts.username or ""), unquote(parts.password or "")
 
 
 def _question(query: Query) -> _Question:

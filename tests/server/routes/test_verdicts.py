@@ -93,7 +93,7 @@ def test_the_record_explains_the_verdict(client, questions):
     assert record["config"]["name"] == "http-service"
     assert record["versions"]["judge"]
     assert record["settings"]["deadline"] == 8
-    assert record["settings"]["source"]["lookback"] == 300
+    assert record["settings"]["source"] == {"name": "default", "type": "dumps"}
     assert record["source"] == {"type": "dumps", "path": "canaries.jsonl.gz"}
     assert all(len(sample["canary"]["t"]) == len(sample["canary"]["v"]) for sample in record["samples"])
 

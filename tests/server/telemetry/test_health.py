@@ -14,12 +14,12 @@ import psutil
 import pytest
 
 from judge.archive import NoArchive
-from judge.config.server_settings import Settings
 from judge.errors import ArchiveError
 from judge.server import liveness as liveness_module
 from judge.server.app import create_app
 from judge.server.liveness import ArchiveCheck, Liveness
 from judge.server.runtime import runtime
+from judge.settings import Settings
 from judge.verdicts.service import Service
 from tests.docs.pages import ROOT
 from tests.postgres import new_database, postgresql

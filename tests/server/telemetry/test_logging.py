@@ -6,12 +6,13 @@ import json
 import logging
 import re
 import sys
-from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from judge.config.server_settings import Settings, SourceSettings
 from judge.server.telemetry import logging as logs
+from judge.settings import Settings
+from judge.sources.prometheus.settings import PrometheusSettings
 from tests.docs.pages import DOCS, blocks
 from tests.servers import wait_until
 
@@ -186,11 +187,12 @@ def test_a_traceback_stays_readable_in_text():
 
 @pytest.mark.parametrize("form", [logs.TextForm, logs.JsonForm])
 def test_secrets_of_the_settings_are_blotted_out(form):
-    plain = SourceSettings(
-        url="https://me:s3cret%21pass@prom/", password="pa55word", bearer_token="t0kent0ken", headers={"X-Api-Key": "key-1"}
-    )
+    plain = PrometheusSettings(
+        url="https://me:s3cret%21pass@prom/", password_env="PASSWORD", bearer_token_env="TOKEN", headers={"X-Api-Key": "key-1"}
+    ).resolved({"PASSWORD": "pa55word", "TOKEN": "t0kent0ken"}, Path())
     settings = Settings(
-        sources={"a": plain, "b": replace(plain, headers={"X-Scope-OrgID": "team"})}, archive_url="postgresql://u:dbsecret@h/d"
+        sources={"a": plain, "b": plain.model_copy(update={"headers": {"X-Scope-OrgID": "team"}})},
+        archive_url="postgresql://u:dbsecret@h/d",
     )
     secrets = logs.secrets_of(settings)
     made = record("%s", "s3cret%21pass s3cret!pass pa55word t0kent0ken key-1 dbsecret team", known={"field": "pa55word"})

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from judge.config.server_settings import Settings
 from judge.errors import ConfigError
 from judge.server.telemetry import tracing
+from judge.settings import Settings
 from tests.history import openmetrics
 from tests.integration import prometheus3
 from tests.server.telemetry.otlp import receiver
@@ -171,7 +171,7 @@ def test_while_they_are_off_nothing_of_opentelemetry_is_imported():
         "from judge.server.telemetry import tracing\n"
         "from judge.server.app import create_app\n"
         "from judge.verdicts.service import Service\n"
-        "from judge.config.server_settings import Settings\n"
+        "from judge.settings import Settings\n"
         "settings = Settings(config_dir=Path('judge/demo'))\n"
         "assert not tracing.wanted(settings, {})\n"
         "assert create_app(Service(settings, NoArchive())).test_client().get('/healthz').status_code == 200\n"

@@ -225,13 +225,13 @@ def test_workers_forked_after_the_first_question_have_connections_of_their_own()
     """Gunicorn loads the service and then forks; threads and sockets do not survive that."""
     program = """
         import os, sys
-        from judge.config.server_settings import SourceSettings
+        from judge.sources.prometheus.settings import PrometheusSettings
         from judge.sources.prometheus.source import PrometheusSource
         from tests.servers import loopback
         from tests.sources.sockets import good, only
 
         with loopback(good) as server:
-            source = PrometheusSource(SourceSettings(url=server.url))
+            source = PrometheusSource(PrometheusSettings(url=server.url))
             assert only(source).problem is None
             workers = []
             for _ in range(2):

@@ -8,9 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from judge.config.server_settings import SourceSettings
 from judge.core.model import Classification
-from judge.sources import open_source as open_by_settings
+from judge.sources.prometheus.settings import PrometheusSettings
 from judge.sources.prometheus.source import MAX_STEPS, PrometheusSource, split_credentials
 from tests.servers import Asked, loopback
 from tests.sources.conftest import END, ask
@@ -43,7 +42,7 @@ def matrix(*values: tuple[float, str], **labels: str) -> dict[str, object]:
 
 
 def test_the_settings_name_this_source():
-    assert isinstance(open_by_settings(SourceSettings(type="prometheus", url="http://127.0.0.1:1")), PrometheusSource)
+    assert isinstance(PrometheusSettings(url="http://127.0.0.1:1").open(), PrometheusSource)
 
 
 def test_answers_come_in_the_order_of_the_questions(open_source):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from judge.config.server_settings import load_settings, misspelt
 from judge.errors import ConfigError
+from judge.settings import load_settings, misspelt
 
 SERVER = """
 sources:
@@ -70,7 +70,9 @@ def test_defaults_without_file_or_environment(tmp_path):
         ("sources: {default: {urll: x}}", {}, r"sources.default.urll: unknown key; did you mean 'url'"),
         ("sources: {default: {}}", {}, "sources.default.url: is missing"),
         ("sources: {d: {type: dumps}}", {}, "sources.d.path: is missing"),
-        ("sources: {d: {type: influx}}", {}, "sources.d.type"),
+        ("sources: {d: {type: dump}}", {}, "sources.d.type: should be 'prometheus' or 'dumps', found 'dump'; did you mean 'dumps'"),
+        ("sources: {edge: {headers: {a: b}}}", {"JUDGE_PROMETHEUS_URL": "http://p"}, "sources.edge.url: is missing"),
+        ("sources: {d: {type: dumps, path: x, url: y}}", {}, "sources.d.url: unknown key"),
         ("sources: {default: {url: 'prometheus:9090'}}", {}, "must be an http or https address"),
         ("sources: {default: {url: 'http://u:p@h:9/?x=1'}}", {}, "an address with a password"),
         ("sources: {default: {url: 'http://h', bearer_token_env: NOPE}}", {}, "the environment variable NOPE is not set"),
@@ -102,6 +104,21 @@ def test_a_folder_that_may_not_be_looked_into_is_named(folder):
         if root:
             os.seteuid(0)
         folder.chmod(0o755)
+
+
+def test_a_record_holds_what_can_change_a_verdict_and_no_secret(folder):
+    recorded = load_settings({"PROM_TOKEN": "s3cret"}, config_dir=folder).sources["default"].recorded()
+
+    assert (recorded["type"], recorded["read_timeout"], recorded["lookback"], recorded["partial"]) == ("prometheus", 5, 300, "mark")
+    assert {"url", "headers", "bearer_token_env"} & set(recorded) == set()
+    assert "s3cret" not in repr(recorded)
+
+
+def test_the_address_of_the_environment_takes_the_place_of_another_type(folder):
+    (folder / "server.yaml").write_text("sources: {default: {type: dumps, path: saved}}", encoding="utf-8")
+    found = load_settings({"JUDGE_PROMETHEUS_URL": "http://p:9090"}, config_dir=folder)
+
+    assert (found.sources["default"].type, found.sources["default"].url) == ("prometheus", "http://p:9090")
 
 
 def test_secrets_are_not_shown(folder):

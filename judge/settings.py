@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit
+from typing import Annotated, Any, Literal, Union
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, create_model
 
 from judge.config.load import SETTINGS_FILE
-from judge.config.units import Duration
+from judge.config.units import Duration, http_address
 from judge.config.yaml import Document, read, validate
 from judge.errors import ConfigError, Fault
+from judge.sources import SourceSettings
+from judge.sources.registry import SOURCES
 
 ENVIRONMENT = {
     "JUDGE_PROMETHEUS_URL": "address of the source named default",
@@ -33,59 +34,15 @@ ENVIRONMENT = {
     "JUDGE_LOG_FORMAT": "text, or json for one JSON object a line (default: text)",
     "JUDGE_TRACES": "true sends OpenTelemetry traces, as the OTEL_ variables say (default: false)",
 }
-_SHORTEST_SECRET = 4
-"""A shorter one would blot out parts of words, and defends nothing."""
-_SECRET_HEADER_WORDS = ("auth", "token", "key", "secret", "cookie", "password")
 DEFAULT_CONFIG_DIR = "configs"
 DEFAULT_ARCHIVE = "sqlite:///judge.sqlite"
-
-
-class SourceDocument(Document):
-    """One source of series."""
-
-    type: Annotated[
-        Literal["prometheus", "dumps"],
-        Field(description="`dumps` answers from saved canaries, for rehearsals: by hashes and names of metrics, not by PromQL."),
-    ] = "prometheus"
-    url: Annotated[
-        str, Field(description="Prometheus, or what speaks its query API (VictoriaMetrics, Thanos and Mimir are tested). A path is kept.")
-    ] = ""
-    path: Annotated[str, Field(description="For `dumps`: a file or a folder, relative to `server.yaml`.")] = ""
-    headers: Annotated[Mapping[str, str], Field(description="Sent with every query: tenants of Mimir or Thanos.")] = {}
-    username: Annotated[str, Field(description="Basic authentication.")] = ""
-    password_env: Annotated[str, Field(description="The environment variable that holds its password.")] = ""
-    bearer_token_env: Annotated[str, Field(description="The environment variable that holds a bearer token.")] = ""
-    ca_file: Annotated[str, Field(description="The authority that signed the server's certificate.")] = ""
-    cert_file: Annotated[str, Field(description="Our own certificate, where the server wants one.")] = ""
-    key_file: Annotated[str, Field(description="Its key.")] = ""
-    insecure: Annotated[bool, Field(description="Trusts any certificate; for trying out.")] = False
-    connect_timeout: Annotated[Duration, Field(description="For one connection.")] = 2.0
-    read_timeout: Annotated[
-        Duration, Field(description="For the server's silence in between. The deadline ends everything in any case.")
-    ] = 8.0
-    max_bytes: Annotated[int, Field(ge=1024, description="The longest answer, unpacked. A longer one is not read on.")] = 16 * 1024 * 1024
-    max_points: Annotated[int, Field(ge=11, description="Points in time that one query may cover; above 11,000 it is asked in parts.")] = (
-        55_000
-    )
-    max_series: Annotated[int, Field(ge=1, description="A query that answers more lacks a `sum` or `avg`; its metric is an `error`.")] = 200
-    max_query_length: Annotated[int, Field(ge=100, description="Characters of a query.")] = 10_000
-    concurrency: Annotated[int, Field(ge=1, le=64, description="Queries under way at once in each process.")] = 8
-    lookback: Annotated[
-        Duration,
-        Field(description="The server's `--query.lookback-delta`: repetitions of an ended series' last value are no samples."),
-    ] = 300.0
-    compress: Annotated[bool, Field(description="Ask for packed answers: where the server is far away.")] = False
-    partial: Annotated[
-        Literal["mark", "refuse"],
-        Field(description="What to do with an answer in which a part of the storage is missing: use it and say so, or take it for none."),
-    ] = "mark"
 
 
 class ServerDocument(Document):
     """server.yaml."""
 
     sources: Annotated[
-        Mapping[str, SourceDocument],
+        Mapping[str, SourceSettings],
         Field(description="Where series come from. A canary config says `source: <name>`; without it, it is `default`."),
     ] = {}
     archive_url: Annotated[str | None, Field(description="Where verdicts are kept: an SQLAlchemy URL, or none.")] = None
@@ -108,38 +65,17 @@ class ServerDocument(Document):
     traces: Annotated[bool, Field(description="Sends OpenTelemetry traces, as the OTEL_ variables say; needs the extra `otel`.")] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceSettings:
-    """One source; times in seconds, sizes in bytes, secrets already looked up."""
+def server_document() -> type[ServerDocument]:
+    """`ServerDocument` with the fields of each type of source in `judge.sources.registry.SOURCES`."""
+    kinds = tuple(Annotated[kind, Tag(name)] for name, kind in SOURCES.items())
+    source: Any = Annotated[Union[kinds], Discriminator(_source_type)]  # noqa: UP007 - made from a tuple
+    described = ServerDocument.model_fields["sources"].description
+    field: Any = (Mapping[str, source], Field(default={}, description=described))
+    return create_model("ServerDocument", __base__=ServerDocument, __doc__=ServerDocument.__doc__, sources=field)
 
-    name: str = "default"
-    type: str = "prometheus"
-    url: str = field(default="", repr=False)
-    path: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    username: str = ""
-    password: str = field(default="", repr=False)
-    bearer_token: str = field(default="", repr=False)
-    ca_file: str = ""
-    cert_file: str = ""
-    key_file: str = ""
-    insecure: bool = False
-    connect_timeout: float = 2.0
-    read_timeout: float = 8.0
-    max_bytes: int = 16 * 1024 * 1024
-    max_points: int = 55_000
-    max_series: int = 200
-    max_query_length: int = 10_000
-    concurrency: int = 8
-    lookback: float = 300.0
-    compress: bool = False
-    partial: str = "mark"
 
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What must not be said of this source: passwords (also as they stand in the address), tokens and secret headers."""
-        headers = (value for name, value in self.headers.items() if any(word in name.lower() for word in _SECRET_HEADER_WORDS))
-        return secret_forms(self.password, self.bearer_token, urlsplit(self.url).password, *headers)
+def _source_type(source: Any) -> Any:
+    return source.get("type", "prometheus") if isinstance(source, Mapping) else getattr(source, "type", "prometheus")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,16 +120,12 @@ def load_settings(environ: Mapping[str, str] | None = None, *, config_dir: Path 
         document = read(path) if path.exists() else {}
     except PermissionError as error:
         raise ConfigError("cannot be read: Permission denied", where=str(path)) from error
-    server = validate(ServerDocument, {} if document is None else document, where=str(path))
-    sources = {name: _source(name, source, environ, path) for name, source in server.sources.items()}
-    url = environ.get("JUDGE_PROMETHEUS_URL", "")
-    if url:
-        known = sources.get("default", SourceSettings())
-        sources["default"] = replace(known, type="prometheus", url=_checked_url(url, "JUDGE_PROMETHEUS_URL", "environment"))
+    document = _with_address({} if document is None else document, environ.get("JUDGE_PROMETHEUS_URL", ""))
+    server = validate(server_document(), document, where=str(path))
     public = environ.get("JUDGE_PUBLIC_URL", "") or (server.public_url if server.public_url is not None else "")
     archive = environ.get("JUDGE_ARCHIVE_URL", "") or (server.archive_url if server.archive_url is not None else DEFAULT_ARCHIVE)
     return Settings(
-        sources=sources,
+        sources=_resolved(server, environ, path),
         config_dir=folder,
         archive_url=archive,
         archive_keep_days=server.archive_keep_days,
@@ -241,32 +173,34 @@ def _deadline(environ: Mapping[str, str], server: ServerDocument) -> float:
     return value
 
 
-def _source(name: str, source: SourceDocument, environ: Mapping[str, str], path: Path) -> SourceSettings:
-    values: dict[str, Any] = source.model_dump(exclude={"password_env", "bearer_token_env"})
-    found = []
-    for key, variable in (("password", source.password_env), ("bearer_token", source.bearer_token_env)):
-        values[key] = environ.get(variable, "") if variable else ""
-        if variable and not values[key]:
-            found.append(Fault(path=f"sources.{name}.{key}_env", message=f"the environment variable {variable} is not set"))
-    if source.type == "prometheus" and not source.url and not environ.get("JUDGE_PROMETHEUS_URL"):
-        found.append(Fault(path=f"sources.{name}.url", message="is missing"))
-    if source.type == "dumps" and not source.path:
-        found.append(Fault(path=f"sources.{name}.path", message="is missing"))
+def _with_address(document: Any, url: str) -> Any:
+    """The document with this address for the source named default, which is a Prometheus then."""
+    sources: Any = document.get("sources", {}) if isinstance(document, Mapping) else None
+    known: Any = sources.get("default", {}) if isinstance(sources, Mapping) else None
+    if not url or not isinstance(known, Mapping):
+        return document
+    kept = known if _source_type(known) == "prometheus" else {}
+    default = {**kept, "url": _checked_url(url, "JUDGE_PROMETHEUS_URL", "environment")}
+    return {**document, "sources": {**sources, "default": default}}
+
+
+def _resolved(server: ServerDocument, environ: Mapping[str, str], path: Path) -> dict[str, SourceSettings]:
+    sources, found = {}, []
+    for name, source in server.sources.items():
+        try:
+            sources[name] = source.resolved(environ, path.parent)
+        except ConfigError as error:
+            found += [replace(fault, path=f"sources.{name}.{fault.path}") for fault in error.faults]
     if found:
         raise ConfigError(found, where=str(path))
-    if source.path:
-        values["path"] = str(path.parent / source.path)
-    if source.url:
-        values["url"] = _checked_url(source.url, f"sources.{name}.url", str(path))
-    return SourceSettings(name=name, **values)
+    return sources
 
 
 def _checked_url(url: str, path: str, where: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or "\\" in url:
-        shown = url if "@" not in url else "an address with a password"
-        raise ConfigError([Fault(path=path, message=f"must be an http or https address without ? and #, found {shown!r}")], where=where)
-    return url
+    try:
+        return http_address(url)
+    except ValueError as error:
+        raise ConfigError([Fault(path=path, message=str(error))], where=where) from None
 
 
 def misspelt(environ: Mapping[str, str]) -> list[str]:
@@ -282,22 +216,3 @@ def misspelt(environ: Mapping[str, str]) -> list[str]:
             if close:
                 found.append(f"{name} is not read; did you mean {close[0]}?")
     return found
-
-
-def secret_forms(*given: str | None) -> tuple[str, ...]:
-    """Secrets as they may stand in a text, each once, the longest first; what of an address is quoted also unquoted."""
-    found = {form for one in given if one for form in (one, unquote(one))}
-    return tuple(sorted((secret for secret in found if len(secret) >= _SHORTEST_SECRET), key=lambda secret: (-len(secret), secret)))
-
-
-def blot(text: str, secrets: Iterable[str]) -> str:
-    """Blot out these secrets.
-
-    Examples
-    --------
-    >>> blot("you sent Bearer s3cret-token", secret_forms("s3cret-token", None))
-    'you sent Bearer ***'
-    """
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text
