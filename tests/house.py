@@ -9,6 +9,7 @@ import argparse
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -106,6 +107,36 @@ def repeated() -> dict[str, list[str]]:
         if path.name not in {"__init__.py", "__main__.py"}:
             places[path.name].append(str(path.relative_to(PACKAGE).parent))
     return {name: where for name, where in sorted(places.items()) if len(where) > 1}
+
+
+def importers() -> dict[str, set[str]]:
+    """Name for each module those that import it, for the type checker too."""
+    found: dict[str, set[str]] = {name: set() for name in NAMES}
+    for path in MODULES:
+        for name in imports(path):
+            if name != dotted(path):
+                found[name].add(dotted(path))
+    return found
+
+
+def unused() -> list[str]:
+    """Name public functions, classes and constants of the package that nothing in the package mentions but their own definition."""
+    texts = {path: path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*") if path.suffix in {".py", ".html", ".js"}}
+    words = Counter(word for text in texts.values() for word in re.findall(r"\w+", text))
+    found = []
+    for path in MODULES:
+        for node in ast.parse(texts[path]).body:
+            if "versions" in path.parts or (isinstance(node, ast.FunctionDef | ast.ClassDef) and node.decorator_list):
+                continue  # Alembic finds its steps by name, Flask and click their functions by their decorators
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                names = [node.name]
+            elif isinstance(node, ast.Assign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                names = [target.id for target in targets if isinstance(target, ast.Name)]
+            else:
+                continue
+            found += [f"{dotted(path)}.{name}" for name in names if words[name] == 1 and not name.startswith("__")]
+    return found
 
 
 def verdicts_of(checkout: Path) -> dict[str, object]:

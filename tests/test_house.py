@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import house
+
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "judge").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
@@ -69,6 +71,53 @@ def test_no_module_is_too_long_to_read():
 
     assert lengths
     assert {name: lines for name, lines in lengths.items() if lines > MOST_LINES} == {}
+
+
+def test_imports_go_in_no_circle():
+    assert house.circles() == []
+
+
+def test_folders_are_of_a_size_and_few_modules_are_loose():
+    shares = {name: share for name, share in house.folders().items() if name != "core"}
+
+    assert max(shares.values()) <= 0.12, shares
+    assert len(house.loose()) <= 5
+
+
+def test_a_file_name_repeats_for_parallel_things_alone():
+    # Judges, the parts of Kayenta, commands and the use cases behind them, registries.
+    assert len(house.repeated()) <= 5, house.repeated()
+
+
+def test_a_front_end_translates_and_decides_nothing():
+    """It asks no source, judges nothing and writes no record: `verdicts`, `calibrate` and `lint` do."""
+    fronts = [path for path in MODULES if path.relative_to(ROOT / "judge").parts[0] in house.FRONT_ENDS]
+    forbidden = ("judge.core.canary", "judge.sources", "judge.verdicts.records.write_record", "judge.wire.record")
+    found = {named(path): wrong for path in fronts if (wrong := sorted(name for name in house.imports(path) if name.startswith(forbidden)))}
+
+    assert fronts
+    assert found == {}
+    assert [named(path) for path in fronts if "write_record" in path.read_text(encoding="utf-8")] == []
+
+
+def test_nothing_in_the_package_is_used_by_tests_alone():
+    lonely = [name for name, users in house.importers().items() if not users and name not in {"judge", "judge.__main__"}]
+    entries = {
+        "judge.cli.main",  # the command
+        "judge.archive.migrations.versions",  # Alembic reads the folder
+    }
+
+    packages = {".".join(name.split(".")[:depth]) for name in house.NAMES for depth in range(1, name.count(".") + 1)}
+    assert [name for name in lonely if name not in entries | packages and not name.startswith("judge.archive.migrations.versions.")] == []
+    assert house.unused() == []
+
+
+def test_a_small_module_has_more_than_one_user():
+    users = house.importers()
+    small = [path for path in MODULES if path.name not in {"__init__.py", "__main__.py"} and house.lines(path) <= 30]
+    lonely = [named(path) for path in small if len(users[house.dotted(path)]) == 1 and "versions" not in path.parts]
+
+    assert lonely == []
 
 
 def test_every_module_says_what_it_is():

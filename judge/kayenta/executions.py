@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,7 +24,7 @@ from judge.errors import ArchiveError, JudgeError
 from judge.kayenta.fetch import fetch_pairs
 from judge.kayenta.store import WAITING, Execution, KayentaStore
 from judge.observer import observer
-from judge.sources import Answer, Query, Source
+from judge.sources import Query, Source
 from judge.wire.request import format_time
 
 log = logging.getLogger("judge.kayenta.executions")
@@ -72,9 +73,13 @@ class Executions:
         self.store.accept(found, due_at=due_at)
         return found.id
 
-    def ask(self, queries: Sequence[Query]) -> list[Answer]:
-        """Ask the source something else."""
-        return self._source().fetch(queries, deadline=FETCH_SECONDS)
+    def metric_names(self, part: str, *, now: float) -> list[str]:
+        """List the source's metrics with this text in their names."""
+        wanted = re.escape(part).replace("\\", "\\\\").replace('"', '\\"')
+        text = f'count by (__name__) ({{__name__=~"(?i).*{wanted}.+|.+{wanted}.*"}})'
+        query = Query(metric="", part="value", side="canary", scope="", against="", text=text, start=now, end=now, step=60, instant=True)
+        [answer] = self._source().fetch([query], deadline=FETCH_SECONDS)
+        return [series.labels.get("__name__", "") for series in answer.series]
 
     def work_once(self) -> bool:
         """Work on what has been due for longest; False where nothing is, or for who leaves."""

@@ -1,3 +1,5 @@
+"""Tests of judge/lint."""
+
 from __future__ import annotations
 
 from judge.lint.rules.live_answers import RULES
