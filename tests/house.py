@@ -148,7 +148,7 @@ def verdicts_of(checkout: Path) -> dict[str, object]:
         environ = {**os.environ, "PYTHONPATH": str(checkout)}
         done = subprocess.run(command, cwd=checkout, env=environ, capture_output=True, text=True, check=False)
         for text in done.stdout.splitlines():
-            line = json.loads(text)
+            line = json.loads(re.sub(r"\bnotice\b", "must_detect", text))  # what the margin was called once
             found[f"{judge} {line['id']}"] = line
     return found
 
