@@ -16,6 +16,8 @@ import pytest
 from judge.archive import open_archive
 from tests.reports.sample import record
 
+pytestmark = pytest.mark.integration
+
 RACE = """
 import sys
 from concurrent.futures import ThreadPoolExecutor

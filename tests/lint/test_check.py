@@ -335,7 +335,7 @@ def test_no_text_makes_the_reader_crash(tmp_path_factory, text, deep):
     assert all(finding.message for finding in report.findings)
 
 
-@hypothesis.settings(max_examples=100)
+@hypothesis.settings(max_examples=60)
 @given(config=st.dictionaries(st.sampled_from(["name", "scope", "metrics", "judge", "args", "window", "looks", "traffic", "groups"]), ODD))
 def test_no_config_makes_the_reader_crash(tmp_path_factory, config):
     path = tmp_path_factory.getbasetemp() / "any.json"
