@@ -1,12 +1,8 @@
-"""What every test shares: the options of the test run, and an environment that says nothing of its own."""
+"""What every test shares: the options of the test run, two speeds, and an environment that says nothing of its own."""
 
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
-from contextlib import suppress
 from pathlib import Path
 
 import hypothesis
@@ -16,12 +12,12 @@ from tests.demo_service import client, questions, service, settings
 
 __all__ = ["client", "questions", "service", "settings"]
 
+HERE = Path(__file__).parent
 KEPT = ("JUDGE_REQUIRE_SERVERS", "JUDGE_STORES")
-WITH_GO = ("argo", "stories")
-"""Folders whose tests need programs built by Go."""
-WHOLE = 1000
-"""Tests of a run that is worth building ahead for."""
-BUILDING = pytest.StashKey[int]()
+EXTENDED = frozenset({"argo", "benchmarks", "pages", "replicas", "stores", "stories", "test_notebooks.py"})
+"""What takes minutes: programs built by Go, browsers, long faults, benchmarks, notebooks. Single tests elsewhere carry the marker."""
+UNIT_SECONDS = 2.0
+"""The most CPU time of a unit test. A busy machine leaves it as it is; wall time would not."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,26 +29,29 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In a run of everything, let what needs Go come last, and build it meanwhile."""
-    if len(items) < WHOLE or config.option.collectonly:
-        return
-    here = Path(__file__).parent
-    late = [item for item in items if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in WITH_GO]
-    if not late:
-        return
-    last = set(late)
-    items[:] = [*(item for item in items if item not in last), *late]
-    # By way of a shell that ends: tests look at this process' own children, and an ended one of them would be in their way.
-    begin = 'setsid "$0" -m tests.prebuild </dev/null >/dev/null 2>&1 & echo $!'
-    begun = subprocess.run(["sh", "-c", begin, sys.executable], cwd=here.parent, capture_output=True, text=True, check=True)
-    config.stash[BUILDING] = int(begun.stdout)
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the extended tests, before pytest reads the markers."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and item.path.relative_to(HERE).parts[0] in EXTENDED:
+            item.add_marker("extended")
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Leave no build behind."""
-    building = config.stash.get(BUILDING, None)
-    if building is not None:
-        with suppress(ProcessLookupError):
-            os.killpg(building, signal.SIGKILL)
+def cpu_seconds() -> float:
+    """CPU time of this process and of its children that have ended."""
+    return sum(os.times()[:4])
+
+
+def check_speed(item: pytest.Item, seconds: float) -> None:
+    """Fail a unit test that has taken more CPU time than it may."""
+    if seconds > UNIT_SECONDS and not any(item.get_closest_marker(name) for name in ("extended", "integration")):
+        pytest.fail(f"{seconds:.1f} s of CPU time; a unit test has {UNIT_SECONDS:g} s: make it smaller, or mark it extended", pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> object:
+    """Look at the clock of the CPU before and after each test."""
+    before = cpu_seconds()
+    result = yield
+    check_speed(item, cpu_seconds() - before)
+    return result

@@ -243,7 +243,9 @@ def serve(stage: Stage) -> dict[str, object]:
         began = time.monotonic()
         while (ready := ask("/readyz")) is None:
             if service.poll() is not None or time.monotonic() - began > 60:
-                sys.exit(f"the service does not answer: {service.communicate(timeout=5)[0].decode() if service.poll() is not None else ''}")
+                sys.exit(
+                    f"the service does not answer: {service.communicate(timeout=600)[0].decode() if service.poll() is not None else ''}"
+                )
             time.sleep(0.1)
         question = {"config": "http-service", "service": "shop", "baseline": "6f9c7b8d5", "canary": "7d4b9c6f8", "window": "5m"}
         verdict = ask("/v1/verdict", question)
@@ -264,7 +266,7 @@ def serve(stage: Stage) -> dict[str, object]:
     finally:
         if service.poll() is None:
             service.send_signal(signal.SIGTERM)
-            service.communicate(timeout=30)
+            service.communicate(timeout=600)
 
 
 def ask(path: str, question: dict[str, str] | None = None) -> dict[str, object] | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PROGRAMS = Path("/usr/lib/postgresql")
 OWNER = "postgres"
-SECONDS = 60
+SECONDS = 600
 _numbers = itertools.count()
 
 

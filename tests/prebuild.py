@@ -1,7 +1,7 @@
-"""Build the tests' Go programs beside the first tests: ``python -m tests.prebuild``.
+"""Build the tests' Go programs before they are needed: ``python -m tests.prebuild``.
 
-Where nothing is built yet that takes minutes of both cores, while most tests wait for servers. What it leaves behind is Go's own
-cache; the fixtures build again, which is quick then, and say what went wrong.
+Where nothing is built yet that takes minutes of both cores. What it leaves behind is Go's own cache; the fixtures build again,
+which is quick then, and say what went wrong.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from _pytest.outcomes import OutcomeException
 
 from tests.argo.argo import VERSIONS
 from tests.argo.argo import build as build_argo
+from tests.configs.kustomizations import build as build_kustomize
 from tests.integration.prometheus3 import build as build_prometheus
 
 
@@ -25,6 +26,7 @@ def main() -> None:
         for version in VERSIONS:
             build_argo(Path(folder), version)
         build_prometheus(Path(folder))
+        build_kustomize(Path(folder))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REQUIRED = "JUDGE_REQUIRE_SERVERS"
-START_SECONDS = 30.0
+START_SECONDS = 120.0
+"""A guard against a hang, however busy the machine."""
 
 
 def require(binary: str, package: str) -> str:

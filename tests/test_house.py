@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests import house
+from tests.conftest import UNIT_SECONDS, check_speed
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "judge").rglob("*.py"))
@@ -58,6 +59,7 @@ def test_the_code_is_formatted():
     check(sys.executable, "-m", "ruff", "format", "--check", "--output-format=concise", ".")
 
 
+@pytest.mark.extended
 def test_the_types_hold():
     check(sys.executable, "-m", "mypy", "--strict", "judge")
 
@@ -122,7 +124,7 @@ def test_a_small_module_has_more_than_one_user():
 
 def test_every_module_says_what_it_is():
     texts = {named(path): path.read_text(encoding="utf-8") for path in (*MODULES, *TESTS)}
-    silent = [name for name, text in texts.items() if text and not ast.get_docstring(ast.parse(text))]
+    silent = [name for name, text in texts.items() if text and not text.startswith(('"""', 'r"""'))]
 
     assert silent == []
 
@@ -167,3 +169,36 @@ def test_a_lock_file_holds_versions_and_hashes_and_no_address(name):
     assert pinned
     assert [lines[index] for index in pinned if "==" not in lines[index] or "--hash=sha256:" not in lines[index + 1]] == []
     assert [line for line in lines if "://" in line or " @ " in line or line.startswith(("-", "."))] == []
+
+
+@pytest.mark.parametrize(
+    ("markers", "seconds", "fails"),
+    [
+        pytest.param((), UNIT_SECONDS + 0.1, True, id="a unit test that is too slow"),
+        pytest.param((), UNIT_SECONDS - 0.1, False, id="a unit test that is not"),
+        pytest.param(("extended",), 60.0, False, id="an extended test"),
+        pytest.param(("integration",), 60.0, False, id="a test of real servers"),
+    ],
+)
+def test_a_unit_test_has_two_seconds_of_cpu_time(request, markers, seconds, fails):
+    item = pytest.Function.from_parent(request.node.parent, name="some_test", callobj=lambda: None)
+    for name in markers:
+        item.add_marker(name)
+
+    with pytest.raises(pytest.fail.Exception, match="make it smaller, or mark it extended") if fails else contextlib.nullcontext():
+        check_speed(item, seconds)
+
+
+def test_no_process_is_given_less_than_minutes():
+    """What guards against a hang must not end a test because something else runs."""
+    texts = {path: text for path in TESTS if "timeout=" in (text := path.read_text(encoding="utf-8"))}
+    short = [
+        f"{named(path)}:{call.lineno}"
+        for path, text in texts.items()
+        for call in ast.walk(ast.parse(text))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in {"run", "communicate"}
+        for option in call.keywords
+        if option.arg == "timeout" and isinstance(option.value, ast.Constant) and option.value.value < 120
+    ]
+
+    assert short == []

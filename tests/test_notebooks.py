@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.py"))
-SECONDS = 60
+SECONDS = 900
 
 
 @pytest.fixture(scope="module")

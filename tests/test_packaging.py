@@ -253,7 +253,7 @@ def checkout(tmp_path) -> Path:
     # README's command would have made this environment; here it only says what it was told.
     (root / ".venv" / "bin").mkdir(parents=True)
     (root / ".venv" / "bin" / "python").write_text(
-        '#!/bin/sh\necho "python $*"\ncase "$*" in *${FAILING:-nothing}*) exit 5;; esac\n', encoding="utf-8"
+        '#!/bin/sh\necho "python $*"\ncase "$*" in *"${FAILING:-nothing}"*) exit 5;; esac\n', encoding="utf-8"
     )
     (root / ".venv" / "bin" / "python").chmod(0o755)
     tools = tmp_path / "tools"
@@ -289,7 +289,21 @@ def test_ci_runs_both_commands_word_for_word(checkout):
     assert (checkout / "tested").exists()
     assert "tried it" in done.stdout
     assert done.stdout.count(f"{checkout}\n") == 1
-    assert re.search(r"== all done after \d+ s", done.stdout)
+    assert re.search(r"== Test it: done after \d+ s", done.stdout)
+
+
+def test_ci_ends_with_the_extended_tests_and_their_closing_line(checkout):
+    done = run_ci(checkout, README.format(test_it="true", try_it="true"))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"== Go programs: done after \d+ s", done.stdout)
+    assert done.stdout.splitlines()[-1] == "python -m pytest -m extended -n 2 --dist loadfile"
+
+
+def test_ci_fails_when_an_extended_test_does(checkout):
+    done = run_ci(checkout, README.format(test_it="true", try_it="true"), failing="pytest -m extended")
+
+    assert done.returncode == 5
 
 
 def test_ci_looks_for_faults_of_ours_and_of_what_we_depend_on(checkout):

@@ -34,6 +34,7 @@ def locked() -> dict[str, str]:
 # The SBOM
 
 
+@pytest.mark.extended
 def test_the_sbom_is_that_of_the_lock(tmp_path):
     made = tmp_path / "made.json"
     subprocess.run([str(ROOT / ".ci" / "sbom"), str(made), sys.executable], check=True, capture_output=True)
@@ -119,6 +120,7 @@ def test_nothing_counts_as_audited_that_was_not(tmp_path, pypi, osv, status, str
 # Bandit
 
 
+@pytest.mark.extended
 def test_bandit_finds_nothing():
     done = subprocess.run(
         [sys.executable, "-m", "bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "judge"],
@@ -205,7 +207,7 @@ def image(build):
     return build(*(["--serve"] if os.environ.get(WHOLE) else []))
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_the_image_is_the_same_when_it_is_built_again(build, image):
     again = build()
 
@@ -213,7 +215,7 @@ def test_the_image_is_the_same_when_it_is_built_again(build, image):
     assert {path for path in image["files"].keys() | again["files"].keys() if image["files"].get(path) != again["files"].get(path)} == set()
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_another_time_changes_nothing_but_the_times(build, image):
     again = build("--epoch", "1700000000")
     # pip notes the hash of our wheel, whose files carry the time.
@@ -224,7 +226,7 @@ def test_another_time_changes_nothing_but_the_times(build, image):
     assert {told[4] for told in again["files"].values()} == {1_700_000_000}
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_the_image_holds_no_program_but_python_and_scripts_for_it(image):
     others = {path: first for path, first in image["programs"].items() if first != "#!/opt/judge/bin/python"}
 
@@ -232,7 +234,7 @@ def test_the_image_holds_no_program_but_python_and_scripts_for_it(image):
     assert {path for path in others if not re.search(r"/(python[0-9.]*|[aA]ctivate[.a-z0-9]*)$", path)} == set()
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_everything_in_the_image_belongs_to_root_and_is_read_by_all(image):
     wrong = {
         path: oct(told[1]) for path, told in image["files"].items() if told[2:4] != [0, 0] or (told[1] & 0o7022 and told[0] != 0o120000)
@@ -242,7 +244,7 @@ def test_everything_in_the_image_belongs_to_root_and_is_read_by_all(image):
     assert image["data"] == [10001]
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_every_module_is_compiled_by_content(image):
     sources = {path for path in image["files"] if path.endswith(".py") and "/judge/" in path.partition("site-packages")[2]}
     compiled = {re.sub(r"__pycache__/(.+)\.cpython-\d+\.pyc$", r"\1.py", path) for path in image["files"] if path.endswith(".pyc")}
@@ -251,6 +253,7 @@ def test_every_module_is_compiled_by_content(image):
     assert sources <= compiled
 
 
+@pytest.mark.extended
 @pytest.mark.skipif(not os.environ.get(WHOLE), reason=f"takes minutes: .ci/image, or {WHOLE}=1")
 def test_the_service_runs_with_nothing_else(image):
     found = image["service"]

@@ -333,7 +333,7 @@ def test_a_wrong_token_takes_as_long_as_a_right_one(gate_with):
     """Every hash is compared; a thousand tokens cost well under a millisecond."""
     gate = gate_with()
     many = replace(gate, known=gate.known * 300)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(NotAuthenticated):
         caller(many, "Bearer " + "x" * 40)
-    assert time.perf_counter() - began < 0.1
+    assert time.process_time() - began < 0.1

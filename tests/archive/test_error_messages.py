@@ -170,7 +170,7 @@ def test_a_full_disk_is_an_archive_error_and_what_was_kept_stays(path: Path) -> 
         "except ArchiveError as error:\n"
         "    print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script, f"sqlite:///{path}"], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script, f"sqlite:///{path}"], capture_output=True, text=True, check=True, timeout=600)
 
     assert f"archive {path}: cannot" in done.stdout
     assert "disk is full" in done.stdout
@@ -202,7 +202,7 @@ def test_a_read_only_directory_is_named(there: bool) -> None:
                 archive.keep(asked("01A", 1.0))
         path.parent.chmod(0o555)
         command = [sys.executable, "-c", script, f"sqlite:///{path}"]
-        read, kept = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+        read, kept = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout.splitlines()
         path.parent.chmod(0o755)
 
     # SQLite makes files beside the archive even to read it.

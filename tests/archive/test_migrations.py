@@ -160,6 +160,7 @@ def test_a_step_that_fails_changes_nothing(old: str) -> None:
         assert len(archive.list()) == 3
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("before", ["nothing", "version 1"])
 def test_of_processes_that_open_an_archive_at_once_one_makes_its_tables(url: str, before: str, request: pytest.FixtureRequest) -> None:
     if before == "version 1":
@@ -172,7 +173,7 @@ def test_of_processes_that_open_an_archive_at_once_one_makes_its_tables(url: str
         for process in processes:
             process.stdin.write("go\n")
             process.stdin.flush()
-        said = "".join(process.communicate(timeout=60)[0] for process in processes)
+        said = "".join(process.communicate(timeout=600)[0] for process in processes)
 
     assert said.splitlines().count("3" if before == "version 1" else "0") == 4, said
     assert said.count("its tables are brought from version 1") == (1 if before == "version 1" else 0), said
@@ -220,7 +221,7 @@ def test_alembic_is_only_loaded_where_an_archive_is_older(tmp_path: Path, before
         Database(url).ping()
     script = "import sys; from judge.archive import open_archive; open_archive(sys.argv[1]).list(); sys.exit('alembic' in sys.modules)"
 
-    assert subprocess.run([sys.executable, "-c", script, url], check=False, timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", script, url], check=False, timeout=600).returncode == 0
 
 
 def test_the_old_word_for_must_detect_is_rewritten_and_the_verdict_can_be_judged_again(old: str) -> None:

@@ -21,8 +21,8 @@ def engine(server):
 def test_a_statement_without_an_answer_is_given_up_and_the_next_one_has_a_new_connection(engine):
     began = time.monotonic()
     with engine.connect() as connection, pytest.raises(sa.exc.OperationalError, match=r"no word from the server within 0\.5 s"):
-        connection.execute(sa.text("SELECT pg_sleep(20)"))
-    assert 0.4 < time.monotonic() - began < 3
+        connection.execute(sa.text("SELECT pg_sleep(600)"))
+    assert 0.4 < time.monotonic() - began < 60
     with engine.connect() as connection:
         assert connection.scalar(sa.text("SELECT 1")) == 1
 
@@ -38,4 +38,4 @@ def test_who_asks_for_more_time_has_it_until_the_connection_goes_back(engine):
         connection.connection.driver_connection.seconds = None
         connection.execute(sa.text("SELECT pg_sleep(1)"))
     with engine.connect() as connection, pytest.raises(sa.exc.OperationalError, match="no word"):
-        connection.execute(sa.text("SELECT pg_sleep(20)"))
+        connection.execute(sa.text("SELECT pg_sleep(600)"))

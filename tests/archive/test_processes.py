@@ -11,8 +11,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 
+import pytest
+
 from judge.archive import open_archive
 from tests.reports.sample import record
+
+pytestmark = pytest.mark.integration
 
 RACE = """
 import sys
@@ -83,6 +87,7 @@ def running(script: str, *args: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+@pytest.mark.extended
 def test_eight_contenders_in_four_processes_agree_on_one_winner_for_each_question(url: str) -> None:
     with ExitStack() as stack:
         processes = [stack.enter_context(running(RACE, url, str(n))) for n in range(4)]
@@ -90,7 +95,7 @@ def test_eight_contenders_in_four_processes_agree_on_one_winner_for_each_questio
         for process in processes:
             process.stdin.write("go\n")
             process.stdin.flush()
-        answers = [line.split() for process in processes for line in process.communicate(timeout=60)[0].splitlines()]
+        answers = [line.split() for process in processes for line in process.communicate(timeout=600)[0].splitlines()]
 
     assert [process.returncode for process in processes] == [0] * 4
     assert len(answers) == 8
@@ -137,7 +142,7 @@ def whole(url: str) -> None:
 
 
 def test_an_archive_used_before_a_fork_works_on_both_sides_of_it(url: str) -> None:
-    subprocess.run([sys.executable, "-W", "error", "-c", FORK, url], check=True, timeout=60)
+    subprocess.run([sys.executable, "-W", "error", "-c", FORK, url], check=True, timeout=600)
 
     with closing(open_archive(url)) as archive:
         assert len(archive.list(limit=1000)) == 2 + 4 * 10 + 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -61,7 +62,10 @@ def require_go() -> str:
 def go(*arguments: str, folder: Path = SOURCES) -> str:
     """Run the go command in a module, the client's where no other is named; what it prints."""
     environ = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly", "GOWORK": "off", "CGO_ENABLED": "0"}
-    done = subprocess.run([require_go(), *arguments], cwd=folder, env=environ, capture_output=True, text=True, check=False)
+    # Several processes of a test run may want the same at once: one builds, and the others find it in Go's cache.
+    with (folder / "go.mod").open() as module:
+        fcntl.flock(module, fcntl.LOCK_EX)
+        done = subprocess.run([require_go(), *arguments], cwd=folder, env=environ, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.fail(f"go {' '.join(arguments)}\n{done.stdout}{done.stderr}", pytrace=False)
     return done.stdout

@@ -16,7 +16,7 @@ def test_the_config_of_the_speed_figure_has_ten_metrics_of_every_kind():
 
 
 @pytest.mark.integration
-@pytest.mark.slow
+@pytest.mark.extended
 def test_healthy_pairs_and_fresh_healthy_rollouts_are_hardly_ever_stopped():
     stopped, pairs, fresh, rollouts = one_seed(1, 1.5)["shipped"]
 

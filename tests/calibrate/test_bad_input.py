@@ -13,7 +13,7 @@ from tests.calibrate.conftest import victoria
 from tests.calibrate.history import DAY, END, Samples, import_into, past, write_openmetrics
 from tests.servers import prometheus
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.extended]
 
 CONFIG = Path(__file__).parents[2] / "configs" / "http-service.yaml"
 LATE = END - 0.4 * DAY

@@ -25,7 +25,7 @@ from tests.servers import free_port, loopback
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs" / "http-service.yaml"
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.extended]
 
 
 def arguments(url: str, cache: Path, *more: str, service: str = "checkout", since: str = "2d") -> list[str]:
@@ -167,7 +167,7 @@ def test_an_interrupted_run_goes_on_where_it_was(past_url, tmp_path):
     while sum(1 for _ in tmp_path.rglob("*.parquet")) < 20 and time.monotonic() < ends:
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
-    _, errors = running.communicate(timeout=30)
+    _, errors = running.communicate(timeout=600)
     kept = sum(1 for _ in tmp_path.rglob("*.parquet"))
     result = CliRunner().invoke(cli, ["replay", *arguments(past_url, tmp_path)])
 

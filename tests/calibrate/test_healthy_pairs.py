@@ -176,6 +176,7 @@ def test_what_the_quick_way_decides_the_whole_judge_decides(healthy):
         assert quick.outcome is whole.outcome
 
 
+@pytest.mark.extended
 @pytest.mark.integration
 def test_sides_are_of_different_pods_and_hardly_ever_stopped(healthy):
     asking, cases, _ = healthy
@@ -201,6 +202,7 @@ def test_pairs_in_time_are_of_the_same_pods_one_window_apart(healthy):
         assert not np.intersect1d(pair.baseline.t[:-1], pair.canary.t).size
 
 
+@pytest.mark.extended
 @pytest.mark.integration
 def test_pairs_a_week_apart_are_of_the_same_pods_and_of_the_same_hour(tmp_path):
     whole = past(days=8.0, scrape=60.0, rollouts=0, bad=())

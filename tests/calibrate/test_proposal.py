@@ -30,7 +30,7 @@ def config(**metric):
     )
 
 
-def cases(*, noise: float, offset: float = 0.0, wider: float = 1.0, count: int = 60) -> list[Case]:
+def cases(*, noise: float, offset: float = 0.0, wider: float = 1.0, count: int = 20) -> list[Case]:
     """Healthy pairs: `offset` is the spread between pods, `wider` how much more the canary varies."""
     found = []
     for seed in range(count):
@@ -54,8 +54,9 @@ def test_nothing_is_proposed_for_what_is_quiet():
     assert proposed(config(), cases(noise=0.02)) == []
 
 
+@pytest.mark.extended
 def test_a_test_that_fires_when_all_is_well_is_switched_off():
-    made, pairs = config(), cases(noise=0.03, wider=3.0)
+    made, pairs = config(), cases(noise=0.03, wider=3.0, count=60)
     (one,) = [setting for setting in proposed(made, pairs) if setting.key]
     changed = apply(made, [one])
     judged = judge_all(changed, pairs, workers=Workers())

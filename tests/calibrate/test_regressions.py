@@ -115,6 +115,7 @@ def test_other_judges_are_asked_whole():
     assert caught_at(config, CASES[0], LATENCY, "level", 0.5, seed=1) > 0
 
 
+@pytest.mark.extended
 def test_what_is_larger_is_caught_more_often_and_sooner():
     trials = {(one.metric, one.shape, one.size): one for one in try_shapes(CONFIG, CASES, workers=Workers())}
     small, large = trials["latency", "level", 0.05], trials["latency", "level", 1.0]
@@ -150,6 +151,7 @@ def test_smallest_change_caught(caught, size):
     assert smallest_caught([0.1, 0.2, 0.4], caught, wanted=0.8) == (None if size is None else pytest.approx(size))
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("where", ["two processes", "a cluster"])
 def test_cases_are_judged_alike_wherever(where, request):
     """The whole of what a calibration hands to its workers."""

@@ -15,7 +15,7 @@ from judge.config.load import load_config
 from judge.core.model import Outcome
 from tests.calibrate.history import BAD
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.extended]
 
 CONFIG = load_config(Path(__file__).parents[2] / "configs" / "http-service.yaml")
 SERVICES = ("cart", "checkout", "search")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
-from tests.argo.argo import require_go
+from tests.argo.argo import go
 from tests.configs.manifests import documents
 from tests.configs.questions import FOLDER
 
@@ -27,11 +24,7 @@ COMPONENTS = sorted(path.name for path in (DEPLOY / "components").iterdir())
 def build(folder: Path) -> Path:
     """Build the renderer; quick where Go has built it before."""
     program = folder / "kustomize"
-    environ = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly", "GOWORK": "off", "CGO_ENABLED": "0"}
-    command = [require_go(), "build", "-trimpath", "-buildvcs=false", "-p=2", "-ldflags=-s -w", "-o", str(program), "."]
-    done = subprocess.run(command, cwd=SOURCES, env=environ, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.fail(f"{' '.join(command)}\n{done.stdout}{done.stderr}", pytrace=False)
+    go("build", "-trimpath", "-buildvcs=false", "-p=2", "-ldflags=-s -w", "-o", str(program), ".", folder=SOURCES)
     return program
 
 

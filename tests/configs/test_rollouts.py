@@ -106,6 +106,7 @@ def test_every_case_has_its_file():
     assert OWN_ERRORS == []
 
 
+@pytest.mark.extended
 @each
 def test_the_definitions_allow_every_field(path):
     found = {f"{one['kind']} {one['metadata']['name']}": faults(one) for one in read_all(path)}
@@ -114,6 +115,7 @@ def test_the_definitions_allow_every_field(path):
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("name", "old", "new", "fault"),
     [

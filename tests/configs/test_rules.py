@@ -146,6 +146,7 @@ RAISED = {
             "1800m",
             {"config": "shop"},
             id="98 of 100 are inconclusive",
+            marks=pytest.mark.extended,
         )
     ],
     "JudgeSourceAway": [pytest.param(source("0x10 2x20", "0+30x30"), "15m", {"source": "default"}, id="its circuit is open")],
@@ -165,8 +166,13 @@ SILENT = {
     "JudgeVerdictsNotKept": [pytest.param({f"judge_verdicts_unkept_total{{{JUDGE}}}": "7x60"}, "40m", id="old ones")],
     "JudgeConfigBroken": [pytest.param(verdicts("fail", "1x20 2x20"), "22m", id="a fail is none")],
     "JudgeDecidesNothing": [
-        pytest.param({**verdicts("inconclusive", "0+0.1x3000"), **verdicts("pass", "0+0.1x3000")}, "1800m", id="half are inconclusive"),
-        pytest.param(verdicts("inconclusive", "0+0.01x3000"), "1800m", id="too few to tell"),
+        pytest.param(
+            {**verdicts("inconclusive", "0+0.1x3000"), **verdicts("pass", "0+0.1x3000")},
+            "1800m",
+            id="half are inconclusive",
+            marks=pytest.mark.extended,
+        ),
+        pytest.param(verdicts("inconclusive", "0+0.01x3000"), "1800m", id="too few to tell", marks=pytest.mark.extended),
     ],
     "JudgeSourceAway": [
         pytest.param(source("0x10 2 0x20", "0+30x30"), "13m", id="it was away for a minute"),
@@ -188,7 +194,7 @@ SILENT = {
 
 
 def cases(table):
-    return [pytest.param(name, *case.values, id=f"{name}: {case.id}") for name, those in table.items() for case in those]
+    return [pytest.param(name, *case.values, id=f"{name}: {case.id}", marks=case.marks) for name, those in table.items() for case in those]
 
 
 def test_every_alert_is_tried():

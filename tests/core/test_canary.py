@@ -118,12 +118,12 @@ def test_each_label_set_is_a_result_of_its_own():
 
 
 def test_healthy_independent_samples_fail_at_most_at_the_level():
-    # 3,000 seeded rounds without a change, tolerance 0: the level is 1 %, its standard error 0.18 points.
+    # 1,000 seeded rounds without a change, tolerance 0: the level is 1 %, its standard error 0.31 points.
     rng = np.random.default_rng(8)
     fields = {"direction": Direction.INCREASE, "tolerance": Margin(relative=0.0), "must_detect": Margin(relative=0.2)}
-    failed = sum(judged(rng.lognormal(0, 0.1, 20), rng.lognormal(0, 0.1, 20), **fields).outcome is Outcome.FAIL for _ in range(3000))
+    failed = sum(judged(rng.lognormal(0, 0.1, 20), rng.lognormal(0, 0.1, 20), **fields).outcome is Outcome.FAIL for _ in range(1000))
 
-    assert failed / 3000 <= 0.01 + 3 * 0.0018
+    assert failed / 1000 <= 0.01 + 3 * 0.0031
 
 
 def test_a_real_change_is_found():

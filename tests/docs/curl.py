@@ -32,7 +32,7 @@ def main() -> None:
     url = asked.url.replace(ON_THE_PAGES, os.environ[INSTEAD])
     request = urllib.request.Request(url, data=None if asked.d is None else asked.d.encode(), headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             status, body = f"HTTP/1.1 {answer.status} {answer.reason}", answer.read()
     except urllib.error.HTTPError as error:
         status, body = f"HTTP/1.1 {error.code} {error.reason}", error.read()

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SECONDS = 60
+SECONDS = 900
+"""A guard against a hang, however busy the machine."""
 _MARK = "\x1e"
 _ULID = re.compile(r"\b01[0-9A-HJKMNP-TV-Z]{24}\b")
 

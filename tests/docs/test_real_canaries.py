@@ -14,7 +14,7 @@ from tests.docs.pages import ROOT
 
 FILES = sorted(REAL.glob("*.jsonl.gz"))
 
-pytestmark = pytest.mark.skipif(not FILES, reason="the real canaries are not there (../shared/data/real_canaries)")
+pytestmark = [pytest.mark.extended, pytest.mark.skipif(not FILES, reason="the real canaries are not there (../shared/data/real_canaries)")]
 
 
 def refuse(word):
@@ -24,7 +24,7 @@ def refuse(word):
 @pytest.fixture(scope="module")
 def scored():
     command = [sys.executable, "-m", "judge", "score", *map(str, FILES), "--format", "jsonl"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ OURS = {README, *(DOCS / f"{name}.md" for name in ("cli", "dumps", "http", "serv
 """Pages whose documents are compared here; what other pages show is theirs to test, and must only be well written."""
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("page", WITH_SESSIONS, ids=named)
 def test_every_command_prints_what_the_page_says(page, tmp_path):
     ran = run_page(page, tmp_path)

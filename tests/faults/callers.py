@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 import time
@@ -70,11 +71,14 @@ class Callers:
         request = urllib.request.Request(f"{self.url}/v1/verdict", data=body, method="POST")
         at = time.monotonic()
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+            try:
+                answer = urllib.request.urlopen(request, timeout=TIMEOUT)
+            except urllib.error.HTTPError as refusal:
+                answer = refusal
+            with answer:
                 found = Heard(at=at, seconds=time.monotonic() - at, status=answer.status, document=_strict(answer.read()))
-        except urllib.error.HTTPError as error:
-            found = Heard(at=at, seconds=time.monotonic() - at, status=error.code, document=_strict(error.read()))
-        except (OSError, ValueError) as error:
+        # A worker that is killed in the middle of its answer leaves half of it: no OSError, but an HTTPException.
+        except (OSError, ValueError, http.client.HTTPException) as error:
             found = Heard(at=at, seconds=time.monotonic() - at, broken=f"{type(error).__name__}: {error}")
         with self._lock:
             self.heard.append(found)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.callers import Callers, Figures, Heard
-from tests.faults.cells import CELLS, RECOVERY, Cell, Found, table_row
+from tests.faults.cells import BROKEN, CELLS, RECOVERY, Cell, Found, table_row
+from tests.servers import loopback
 
 pytestmark = pytest.mark.integration
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
 def test_nothing_passes_nothing_is_late_nothing_is_lost_and_all_is_well_again(world, cell):
     found = cell.run(world, cell.short)
@@ -50,6 +51,23 @@ def test_a_broken_promise_is_seen(answers, recovery, words):
     found = Found(figures=callers.figures(), recovery=recovery)
 
     assert any(words in fault for fault in cell.faults(found)), cell.faults(found)
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_an_answer_that_ends_in_the_middle_is_a_broken_one(status):
+    def killed(asked):
+        asked.send_response(status)
+        asked.send_header("Content-Length", "100")
+        asked.end_headers()
+        asked.wfile.write(b'{"verdict": ')
+        asked.close_connection = True
+
+    with loopback(killed) as server:
+        callers = Callers(server.url, {"end": "0"})
+        callers.ask()
+
+    assert callers.figures().counts == {"IncompleteRead": 1}
+    assert "IncompleteRead" in BROKEN
 
 
 def test_a_lost_verdict_is_seen():

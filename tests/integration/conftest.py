@@ -34,7 +34,7 @@ def history_text(history: dict[str, Rollout]) -> str:
     return openmetrics((side for each in history.values() for side in (each.baseline, each.canary)), seed=7)
 
 
-@pytest.fixture(scope="session", params=["prometheus 2", "prometheus 3"])
+@pytest.fixture(scope="session", params=["prometheus 2", pytest.param("prometheus 3", marks=pytest.mark.extended)])
 def prometheus_program(request: pytest.FixtureRequest) -> Path | None:
     """A real Prometheus: the one that is installed, and one of the next generation, which is built once."""
     if request.param == "prometheus 2":

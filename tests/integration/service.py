@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from tests.servers import free_port, get, process
+from tests.servers import START_SECONDS, free_port, get, process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,7 +69,7 @@ def _send(request: urllib.request.Request) -> dict[str, Any]:
         raise AssertionError(f"{word} is not JSON")
 
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+        with urllib.request.urlopen(request, timeout=START_SECONDS) as answer:
             return json.loads(answer.read(), parse_constant=refuse)
     except urllib.error.HTTPError as error:
         return json.loads(error.read(), parse_constant=refuse) | {"status": error.code}

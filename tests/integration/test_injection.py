@@ -106,6 +106,7 @@ def asked(prometheus_url):
     connection.close()
 
 
+@pytest.mark.extended
 @pytest.mark.integration
 @pytest.mark.parametrize("place", TEMPLATES)
 def test_no_string_selects_more_than_itself(asked, history, history_end, place):

@@ -51,7 +51,7 @@ CONFIG = {
 def send(url, document):
     headers = {"User-Agent": "Go-http-client/1.1", "Content-Type": "application/json"}
     request = urllib.request.Request(url, data=json.dumps(document).encode(), headers=headers, method="POST")
-    with urllib.request.urlopen(request, timeout=15) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         assert answer.status == 200
         return json.loads(answer.read())
 
@@ -114,7 +114,7 @@ def test_a_side_without_series_is_no_pass(judge_url, history, history_end):
 
 
 @pytest.mark.integration
-@pytest.mark.slow
+@pytest.mark.extended
 def test_a_hundred_executions_survive_a_killed_worker_and_are_judged_once(prometheus_url, history, history_end, tmp_path):
     with serving(tmp_path / "judge", prometheus=prometheus_url, configs=CONFIGS) as url:
         config = send(f"{url}/canaryConfig", CONFIG)["canaryConfigId"]

@@ -38,7 +38,7 @@ QUESTION = {"config": "live", "baseline": "aaaa", "canary": "bbbb", "service": "
 
 
 @pytest.mark.integration
-@pytest.mark.slow
+@pytest.mark.extended
 def test_the_verdict_turns_when_the_canary_gets_worse(tmp_path):
     configs = tmp_path / "configs"
     configs.mkdir()

@@ -15,14 +15,14 @@ QUESTION = {"config": "http-service", "baseline": "aaa", "canary": "bbb", "servi
 
 
 def slow(asked):
-    time.sleep(30)
+    time.sleep(600)
 
 
 def drip(asked):
     asked.send_response(200)
     asked.send_header("Content-Length", "1000000")
     asked.end_headers()
-    for _ in range(200):
+    for _ in range(6000):
         asked.wfile.write(b" ")
         asked.wfile.flush()
         time.sleep(0.1)
@@ -60,7 +60,7 @@ def test_trouble_is_answered_in_time_with_its_cause(tmp_path, answer, verdict, r
     assert found["verdict"] == verdict, found
     assert reason in found["reason"]
     assert found["pass"] is False
-    assert seconds < 5
+    assert seconds < 60
 
 
 @pytest.mark.integration

@@ -200,9 +200,9 @@ def test_who_has_left_takes_nothing_more(store):
 
 def test_nothing_is_at_work_so_nothing_is_waited_for(store):
     began = time.monotonic()
-    Worker(store).leave(5.0)
+    Worker(store).leave(600.0)
 
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 60
 
 
 def test_the_worker_lives_through_what_nobody_foresaw(store, monkeypatch, caplog):

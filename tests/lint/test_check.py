@@ -258,6 +258,7 @@ ODD = st.recursive(
 )
 
 
+@pytest.mark.extended
 @hypothesis.settings(max_examples=500)
 @given(spec=st.dictionaries(st.sampled_from(KEYS), ODD, max_size=5), kind=st.sampled_from([Kind.TEMPLATE, Kind.ROLLOUT, Kind.EXPERIMENT]))
 def test_no_shape_makes_a_rule_crash(spec, kind):
@@ -318,6 +319,7 @@ WORDS = st.sampled_from(
 )
 
 
+@pytest.mark.extended
 @hypothesis.settings(max_examples=400)
 @given(text=st.lists(WORDS, max_size=25).map("".join), deep=st.booleans())
 def test_no_text_makes_the_reader_crash(tmp_path_factory, text, deep):
@@ -333,7 +335,7 @@ def test_no_text_makes_the_reader_crash(tmp_path_factory, text, deep):
     assert all(finding.message for finding in report.findings)
 
 
-@hypothesis.settings(max_examples=100)
+@hypothesis.settings(max_examples=60)
 @given(config=st.dictionaries(st.sampled_from(["name", "scope", "metrics", "judge", "args", "window", "looks", "traffic", "groups"]), ODD))
 def test_no_config_makes_the_reader_crash(tmp_path_factory, config):
     path = tmp_path_factory.getbasetemp() / "any.json"

@@ -364,6 +364,7 @@ def real(name):
     return notebook.score(path), {each["id"]: "bad" if each["label"] == "regression" else "healthy" for each in told}
 
 
+@pytest.mark.extended
 def test_a_sweep_counts_false_alarms_and_misses_at_every_pair_of_margins():
     records, truth = real("delag")
     frame = notebook.sweep(records, truth, tolerance=(5, 60), must_detect=(20, 80))

@@ -34,7 +34,7 @@ class Judge:
     def ask(self, document: dict[str, Any]) -> dict[str, Any]:
         """Ask for a verdict."""
         request = urllib.request.Request(f"{self.url}/v1/verdict", data=json.dumps(document).encode(), method="POST")
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)
 
 

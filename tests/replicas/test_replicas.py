@@ -16,7 +16,7 @@ from tests.replicas.harness import cluster
 from tests.replicas.questions import ask_together, patiently, post, question_of, records
 from tests.servers import wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.extended]
 
 
 class Load:

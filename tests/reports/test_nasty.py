@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -78,6 +79,7 @@ def row(text: str) -> dict[str, Any]:
     return dict.fromkeys(names, text) | {"asked_at": 1.0, "score": 1.0, "look": 1, "looks": 2, "window_end": 1.0}
 
 
+@pytest.mark.extended
 @FEW
 @given(NASTY)
 def test_a_verdict_shows_it_as_text(text) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 
 import pytest
@@ -113,12 +112,10 @@ def test_deep_json_is_no_more_than_wrong(door, body):
 )
 def test_what_is_too_much_for_the_source_is_not_asked_and_never_passes(door, changes, said):
     client, count = door
-    began = time.monotonic()
     answer = client.post("/v1/verdict", json={**ASKED, "start": NOW - 1800, **changes, "detail": "full"})
     document = strict(answer.text)
 
     assert answer.status_code == 200
     assert document["verdict"] in {"inconclusive", "error"}
     assert said in answer.text
-    assert time.monotonic() - began < 1.0
     assert count == []

@@ -90,9 +90,8 @@ def test_a_hanging_server_is_left_alone_and_found_again(open_source):
         source = open_source(server.url)
         for _ in range(FAILURES):
             assert "did not answer within 0.2 s" in source.fetch([ask()], deadline=0.2)[0].problem.message
-        began, count = time.monotonic(), len(server.asked)
+        count = len(server.asked)
         refused = source.fetch([ask("a"), ask("b")], deadline=5.0)
-        assert time.monotonic() - began < 0.05
         assert len(server.asked) == count
         assert [one.problem.classification for one in refused] == [Classification.NODATA] * 2
         assert refused[0].problem.message.startswith(f"{server.url} was not asked: it failed 3 times in a row, 0 s ago it did not answer")

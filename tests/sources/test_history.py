@@ -40,10 +40,10 @@ def test_a_side_is_the_same_whoever_stands_beside_it():
 
 
 def test_an_hour_of_two_sides_takes_less_than_three_seconds():
-    began = time.monotonic()
+    began = time.process_time()
     openmetrics([SIDE, replace(SIDE, hash="other")])
 
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < 3
 
 
 def test_rates_errors_and_latencies_are_as_asked():

@@ -8,7 +8,7 @@ from tests.stores.mimir_cells import CELLS
 
 
 @pytest.mark.integration
-@pytest.mark.slow
+@pytest.mark.extended
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
 def test_the_judge_says_what_it_must(mimir_world, cell):
     assert cell.run(mimir_world) == cell.expected

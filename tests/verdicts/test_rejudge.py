@@ -144,6 +144,7 @@ def test_so_are_the_recordings_of_the_demo():
         assert rejudge(json.loads(dumps(adopt(dump)))).is_identical
 
 
+@pytest.mark.extended
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real canaries do not come with the project")
 def test_so_are_the_real_canaries():
     raws = [raw for path in sorted(REAL.glob("*.jsonl.gz")) for raw in split(path)]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.calibrate.report.page import PAGE, PICTURES, pictures, run_page, shape
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.extended]
 
 
 @pytest.fixture(scope="module")

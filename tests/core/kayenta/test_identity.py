@@ -55,7 +55,7 @@ def intervals_that_differ(lines):
     return [line["id"] for line in lines if bits(interval_of(line)) != bits(floats(line["expected"]))]
 
 
-@pytest.mark.parametrize(("name", "count"), [("judge", 800), ("edges", 318)])
+@pytest.mark.parametrize(("name", "count"), [pytest.param("judge", 800, marks=pytest.mark.extended), ("edges", 318)])
 def test_every_recorded_answer_is_given_bit_for_bit(name, count, capsys):
     lines = recorded(name)
     different, rolled = compare(lines)

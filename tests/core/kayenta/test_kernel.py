@@ -65,6 +65,7 @@ def way(request, monkeypatch):
     monkeypatch.setattr(kernel, "PAIRS_TO_SORT", request.param)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("long", [2, probing.LONG], ids=["walking", "as chosen"])
 def test_the_kernel_gives_the_ports_floats(way, long, monkeypatch):
     monkeypatch.setattr(probing, "LONG", long)
@@ -82,7 +83,7 @@ def test_the_kernel_gives_the_ports_floats(way, long, monkeypatch):
     same()
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(pairs(most=120, rows=3))
 def test_the_batch_gives_the_kernels_floats(pair):
     x, y = pair

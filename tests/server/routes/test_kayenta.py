@@ -151,6 +151,7 @@ def test_fifty_thousand_samples_a_side_are_judged(client):
     assert found["results"][0]["classification"] == "High"
 
 
+@pytest.mark.extended
 def test_two_thousand_metrics_are_judged(client):
     metrics = [{**CONFIG["metrics"][1], "name": f"m{number}", "groups": ["g"]} for number in range(2000)]
     config = {**CONFIG, "metrics": metrics, "classifier": {"groupWeights": {"g": 100}}}

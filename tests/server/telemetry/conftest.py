@@ -33,7 +33,7 @@ class Judge:
         body = None if question is None else json.dumps(question).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(f"{self.url}{path}", data=body, headers=named)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return dict(answer.headers), json.loads(answer.read())
 
     def lines(self) -> list[str]:
@@ -50,7 +50,7 @@ class Judge:
 
     def metrics(self) -> dict[str, float]:
         """Every sample of ``/metrics``."""
-        with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=120) as answer:
             lines = answer.read().decode().splitlines()
         return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if not line.startswith("#"))}
 

@@ -78,7 +78,7 @@ def test_every_panel_shows_something(scraped, expression):
     assert any(math.isfinite(value) for value in found)
 
 
-@pytest.mark.parametrize("alert", set(RULES) - {"JudgeDown"})
+@pytest.mark.parametrize("alert", sorted(set(RULES) - {"JudgeDown"}))
 def test_what_an_alert_compares_is_there(scraped, alert):
     """Without its limits each alert's expression has a value, and with them none: all is well here."""
     whole = re.sub(r"\[\d+[mhd]\]", "[20s]", RULES[alert])

@@ -89,6 +89,7 @@ def test_liveness_says_why_to_those_who_may_know(app, monkeypatch):
     assert answer.json["problems"] == ["a question has been under way for 61 s"]
 
 
+@pytest.mark.extended
 @pytest.mark.integration
 def test_a_worker_whose_question_never_ends_is_replaced(judge, relay, question, tmp_path):
     script = tmp_path / "sitecustomize.py"
@@ -148,6 +149,7 @@ def test_a_prometheus_that_is_away_turns_nothing_red(judge, question):
 
 
 @pytest.mark.integration
+@pytest.mark.extended
 def test_a_frozen_archive_keeps_no_probe_waiting(judge, relay):
     with postgresql() as server:
         address = new_database(server).replace("postgresql://", "postgresql+psycopg://")

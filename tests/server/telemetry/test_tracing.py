@@ -63,6 +63,7 @@ def test_a_verdict_is_one_trace_from_the_caller_to_prometheus(judge, relay, ques
 
 
 @pytest.mark.integration
+@pytest.mark.extended
 def test_prometheus_goes_on_with_the_trace_and_notes_it_in_its_query_log(judge, bad_canary, question, tmp_path, request):
     program = prometheus3.build(request.config.cache.mkdir("prometheus-3"))
     folder = tmp_path / "prometheus"
