@@ -203,7 +203,7 @@ def openapi(app: Flask, public_url: str = "") -> dict[str, Any]:
     for rule in app.url_map.iter_rules():
         needs = needs_of(rule)
         path = re.sub(r"<(?:\w+:)?(?:verdict_)?(\w+)>", r"{\1}", rule.rule)
-        for method in rule.methods or ():
+        for method in sorted(rule.methods or ()):
             operation = operations.get(f"{method} {rule.endpoint}")
             if operation is not None:
                 operation["summary"] = app.view_functions[rule.endpoint].__doc__
