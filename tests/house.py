@@ -12,9 +12,18 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+
+from werkzeug.routing import Rule
+
+from judge.archive import open_archive
+from judge.server.app import create_app
+from judge.settings import Settings
+from judge.verdicts.service import Service
+from tests.one_question import ids
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "judge"
@@ -139,6 +148,20 @@ def unused() -> list[str]:
     return found
 
 
+def routes() -> list[Rule]:
+    """List every route of the service, Kayenta's too."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive = open_archive(f"sqlite:///{folder}/judge.sqlite")
+        found = list(create_app(Service(Settings(config_dir=PACKAGE / "demo"), archive)).url_map.iter_rules())
+        archive.close()
+    return found
+
+
+def open_routes() -> list[str]:
+    """Name the routes that declare no right: the service does not start with one."""
+    return [rule.rule for rule in routes() if getattr(rule, "needs", None) is None]
+
+
 def verdicts_of(checkout: Path) -> dict[str, object]:
     """Judge every labelled canary by the code of a checkout, by the default judge and by Kayenta's."""
     found = {}
@@ -162,6 +185,9 @@ def table() -> Iterator[tuple[str, str, str]]:
     yield "file names that repeat", f"{len(repeated())} ({', '.join(repeated())})", "<= 5"
     yield "lines of judge/", f"{sum(map(lines, MODULES)):,}", "< 33,328"
     yield "modules", str(len(MODULES)), ""
+    yield "routes without a declared right", f"{len(open_routes())} of {len(routes())}", "0"
+    asked = ids()
+    yield "ids of one question", f"{len(set(asked.values()))} ({', '.join(asked)})", "1"
 
 
 def main() -> None:
