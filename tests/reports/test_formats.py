@@ -59,6 +59,7 @@ def test_judges_are_compared_in_it(tmp_path):
     assert lines == ["toy ['agree', 'differences', 'id', 'verdicts']"] * 2
 
 
+@pytest.mark.extended
 def test_run_and_rejudge_write_it(tmp_path):
     one = json.loads(gzip.decompress((DEMO / "canaries.jsonl.gz").read_bytes()).splitlines()[1])
     (tmp_path / "server.yaml").write_text(f"sources: {{default: {{type: dumps, path: {RECORDED}}}}}\n", encoding="utf-8")
