@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from judge.core.config import CanaryConfig
 from judge.lint.documents import Broken, Read, line_of
-from judge.lint.registry import RULES
 from judge.lint.rule import Asked, Context, Document, Finding, Kind, Severity
+from judge.lint.rules import RULES
 
 UNUSABLE = "unusable"
 """Stands for a rule where a file cannot be read or a config not be used."""
