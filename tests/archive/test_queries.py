@@ -52,7 +52,7 @@ def test_verdicts_are_found_by(kept: Archive, wanted: Wanted, found: list[str]) 
 
 
 def test_going_through_all_rows_takes_page_after_page(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("judge.archive._PAGE", 2)
+    monkeypatch.setattr("judge.archive.interface._PAGE", 2)
     for number in range(5):
         archive.keep(asked(f"01{number}", 1.0))
 
