@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -46,18 +46,9 @@ def record(
 
 def request_fields(request: Request) -> dict[str, Any]:
     """Write the question."""
-    return {
-        "config": request.config,
-        "baseline": request.baseline,
-        "canary": request.canary,
-        "scope": request.scope,
-        "args": dict(request.args),
-        "rollout": request.rollout,
-        "start": request.start,
-        "end": request.end,
-        "window": request.window,
-        "look": request.look,
-    }
+    fields = asdict(replace(request, args=dict(request.args)))
+    del fields["detail"]
+    return fields
 
 
 def _traffic(traffic: Traffic, config: CanaryConfig) -> dict[str, Any]:
