@@ -364,6 +364,3 @@ def _raise_for_trouble(answers: Any) -> None:
             continue  # they only ever warn
         if answer.problem is not None and answer.problem.classification is Classification.NODATA:
             raise SourceUnreachable(f"{answer.query.metric}: {answer.problem.message}")
-
-
-__all__ = ["Analysis", "look_number", "question", "run", "uncompared", "unjudged"]

@@ -91,7 +91,7 @@ class _Rows:
         self.ties = np.zeros(rows)
         for row in np.flatnonzero((xs[:, 1:] == xs[:, :-1]).any(axis=1) | (ys[:, 1:] == ys[:, :-1]).any(axis=1)):
             self.ties[row] = Side.of(xs[row]).ties + Side.of(ys[row]).ties
-        self.sigma = self.spread.deviations(self.ties)
+        self.sigma = np.array([self.spread.deviation(ties) for ties in self.ties.tolist()])
         self.low, self.high = xs[:, 0] - ys[:, -1], xs[:, -1] - ys[:, 0]
         self.tied = np.zeros(rows, dtype=np.bool_)
         self._lookups: dict[int, Lookup] = {}

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from judge.core.kayenta.counting import sortable
+from judge.core.kayenta.counting import AllTied, sortable
 from judge.core.kayenta.java_json import MetricRule
-from judge.core.kayenta.kernel import AllTied, Interval, rank_interval
+from judge.core.kayenta.kernel import Interval, rank_interval
 from judge.core.kayenta.results import Label
 from judge.core.kayenta.transform import mean
 from judge.core.model import Floats

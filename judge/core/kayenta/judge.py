@@ -36,11 +36,9 @@ from judge.core.kayenta.java_json import (
     read_pair,
     score_thresholds,
 )
-from judge.core.kayenta.results import KayentaMetric, KayentaResult, to_json
+from judge.core.kayenta.results import KayentaMetric, KayentaResult
 from judge.core.kayenta.scoring import score, summary_of
 from judge.core.kayenta.transform import describe, transform
-
-__all__ = ["KayentaFault", "KayentaMetric", "KayentaResult", "judge_kayenta", "to_json"]
 
 
 def judge_kayenta(

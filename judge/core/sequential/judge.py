@@ -31,7 +31,6 @@ from judge.core.sequential.settings import SequentialSettings, for_requests, req
 class _Case:
     """One pair on its way: `result` where it is settled without statistics."""
 
-    pair: SeriesPair
     metric: MetricConfig
     blank: MetricResult
     evidence: Evidence | None = None
@@ -101,7 +100,7 @@ def _prepare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> _C
     asked_twice = bool(pair.queries) and pair.queries.get("baseline") == pair.queries.get("canary")
     if pair.problem is not None or metric.limit is not None or missing_side(pair) or asked_twice:
         settled = classify(pair, metric, config)
-        return _Case(pair=pair, metric=metric, blank=blank, result=settled)
+        return _Case(metric=metric, blank=blank, result=settled)
     evidence = gather(pair, rate_window=metric.rate_window, step=config.window.step)
     needed = metric.min_samples if metric.min_samples is not None else config.min_samples
     if evidence.ranked is not None:
@@ -113,8 +112,8 @@ def _prepare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> _C
                 refusal += f" ({evidence.stride} consecutive samples share data, so {len(evidence.canary)} are but {n_canary})"
             evidence = replace(evidence, refusal=refusal, ranked=None)
     if evidence.refusal:
-        return _Case(pair=pair, metric=metric, blank=blank, evidence=evidence, result=explanation.refused(blank, evidence))
-    return _Case(pair=pair, metric=metric, blank=blank, evidence=evidence)
+        return _Case(metric=metric, blank=blank, evidence=evidence, result=explanation.refused(blank, evidence))
+    return _Case(metric=metric, blank=blank, evidence=evidence)
 
 
 def _weights(cases: Sequence[_Case], config: CanaryConfig) -> list[float]:

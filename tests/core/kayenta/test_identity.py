@@ -8,8 +8,10 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from judge.core.kayenta.judge import KayentaFault, judge_kayenta, to_json
-from judge.core.kayenta.kernel import AllTied, rank_interval
+from judge.core.kayenta.counting import AllTied
+from judge.core.kayenta.judge import KayentaFault, judge_kayenta
+from judge.core.kayenta.kernel import rank_interval
+from judge.core.kayenta.results import to_json
 from tests.core.kayenta.answers import SHARED, bits, recorded, sample
 from tests.core.kayenta.noise import rolled
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from judge.core.kayenta.java_json import samples
-from judge.core.kayenta.judge import KayentaFault, judge_kayenta, to_json
-from judge.core.kayenta.results import Label, Summary
+from judge.core.kayenta.judge import KayentaFault, judge_kayenta
+from judge.core.kayenta.results import Label, Summary, to_json
 from judge.core.kayenta.scoring import group_order, rounded
 from tests.core.kayenta.noise import JavaGaussians, rolled
 
