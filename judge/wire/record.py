@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from judge.core.conditions import Conditions
 from judge.core.config import CanaryConfig
+from judge.core.formatting import number_or_word
 from judge.core.model import Comparison, MetricResult, Series, SeriesPair, Traffic, Verdict, Window
 from judge.wire.json import plain
 from judge.wire.request import Request
@@ -139,10 +139,4 @@ def _samples(pair: SeriesPair) -> dict[str, Any]:
 def series_fields(series: Series) -> dict[str, Any]:
     """Write samples; infinite values become words, since JSON has no number for them."""
     values = series.v.tolist()
-    return {"t": series.t.tolist(), "v": values if np.isfinite(series.v).all() else [_value(value) for value in values]}
-
-
-def _value(value: float) -> float | str:
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return {"t": series.t.tolist(), "v": values if np.isfinite(series.v).all() else [number_or_word(value) for value in values]}

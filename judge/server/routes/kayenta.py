@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from judge.core.formatting import number_or_word
 from judge.core.kayenta.java_json import score_thresholds
 from judge.core.kayenta.judge import judge_kayenta
 from judge.core.kayenta.results import to_json
@@ -282,8 +283,8 @@ def _part(body: Mapping[str, Any], key: str, kind: type) -> Any:
 
 def _words_for_numbers(document: Any) -> Any:
     """Write NaN and the infinities as the words that Jackson uses, all the way down."""
-    if isinstance(document, float) and document - document != 0:
-        return "NaN" if document != document else "Infinity" if document > 0 else "-Infinity"  # noqa: PLR0124 - only NaN differs from itself
+    if isinstance(document, float):
+        return number_or_word(document)
     if isinstance(document, list):
         return [_words_for_numbers(part) for part in document]
     if isinstance(document, dict):
