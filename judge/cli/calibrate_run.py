@@ -190,7 +190,7 @@ def calibrate_config(asked: dict[str, Any], *, form: str) -> int:
             document = study(session.asked, found, asking, session.reader, options, workers=workers, tell=session.progress.working)
         if stopped:
             return INTERRUPTED
-    diff, proposed = proposed_file(session.path, session.asked.config, document["proposal"]["settings"])
+    diff, proposed = proposed_file(session.path, document["proposal"]["settings"])
     _write(asked, document, diff, proposed)
     if form == "json":
         click.echo(dumps(document, indent=2))
@@ -272,7 +272,7 @@ def replay_rollouts(asked: dict[str, Any], *, archive_url: str, every_look: bool
     return 0
 
 
-def proposed_file(path: Path | None, config: CanaryConfig, settings: list[dict[str, Any]]) -> tuple[str, str]:
+def proposed_file(path: Path | None, settings: list[dict[str, Any]]) -> tuple[str, str]:
     """The proposed change of the config's file as a diff, and the whole file; empty texts where nothing changes or there is no file."""
     keys = [one for one in settings if one["key"]]
     if path is None or not path.is_file():
@@ -284,7 +284,6 @@ def proposed_file(path: Path | None, config: CanaryConfig, settings: list[dict[s
         return "", before
     after = _edited(before, keys)
     lines = difflib.unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{path.name}", f"b/{path.name}", n=2)
-    del config
     return "".join(lines), after
 
 

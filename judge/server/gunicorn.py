@@ -134,8 +134,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
     if settings.tokens_file is None:
         log.warning("no tokens file: whoever reaches this port may ask, read and label (JUDGE_TOKENS_FILE)")
 
-    def say_ready(server: Any) -> None:
-        del server
+    def say_ready(_server: Any) -> None:
         log.info("judge serves %d configs on http://%s:%d: %s", len(service.configs), host, port, ", ".join(sorted(service.configs)))
 
     options = {
@@ -234,9 +233,8 @@ def _stop_working(runtime: Runtime, _server: Any, _worker: Any) -> None:
         runtime.tracing.close()
 
 
-def _forget_worker(server: Any, worker: Any) -> None:
+def _forget_worker(_server: Any, worker: Any) -> None:
     """Keep what a dead worker has counted, and let go of the rest."""
-    del server
     from judge.server.telemetry import metrics as signals
 
     try:
