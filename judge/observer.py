@@ -5,6 +5,8 @@ of it, and it gives them the headers that go with a question to a source. A fron
 does (`observed`); where nobody looks on, telling costs next to nothing.
 """
 
+# ruff: noqa: ARG002 - an observer that lets everything pass reads no argument
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,79 +26,51 @@ broke off or made no sense; it was not asked, since the source had failed again 
 """
 
 
+_NOTHING = nullcontext()
+_NO_HEADERS: nullcontext[Mapping[str, str]] = nullcontext({})
+
+
 class Observer(Protocol):
-    """Looks on. None of its methods may raise; all are safe to call from any thread."""
+    """Looks on. None of its methods may raise; all are safe to call from any thread.
+
+    The bodies here let everything pass.
+    """
 
     def stage(self, name: str) -> AbstractContextManager[object]:
         """Stand around one of `STAGES`."""
-        ...
+        return _NOTHING
 
     def question(self, source: str, text: str, *, system: str) -> AbstractContextManager[Mapping[str, str]]:
         """Stand around one query to a source, of this type (`system`); gives the headers that go with it."""
-        ...
+        return _NO_HEADERS
 
     def under_way(self, source: str, change: int) -> None:
         """So many queries more (or fewer) are under way to a source."""
-        ...
+        return
 
     def asked(self, source: str, outcomes: Mapping[str, int], *, circuit: str) -> None:
         """Queries of one verdict were asked; `outcomes` counts `OUTCOMES`, `circuit` is what `CIRCUITS` names."""
-        ...
+        return
 
     def archive(self, operation: str) -> AbstractContextManager[object]:
         """Stand around one transaction of the archive: ``read`` or ``write``."""
-        ...
+        return _NOTHING
 
     def execution(self, id: str, *, taken_over: bool) -> AbstractContextManager[object]:
         """Stand around the work on one of Kayenta's executions."""
-        ...
+        return _NOTHING
 
     def ended(self, status: str) -> None:
         """One of Kayenta's executions was written down with this status."""
-        ...
+        return
 
     def reloaded(self, *, served: Sequence[str], faulty: int) -> None:
         """The configs were read again: these are served, and so many faults were found."""
-        ...
+        return
 
 
-class Nobody:
+class Nobody(Observer):
     """Nobody looks on."""
-
-    _nothing = nullcontext()
-    _no_headers: nullcontext[Mapping[str, str]] = nullcontext({})
-
-    def stage(self, name: str) -> AbstractContextManager[object]:
-        """Let it pass."""
-        del name
-        return self._nothing
-
-    def question(self, source: str, text: str, *, system: str) -> AbstractContextManager[Mapping[str, str]]:
-        """Let it pass, without headers."""
-        del source, text, system
-        return self._no_headers
-
-    def under_way(self, source: str, change: int) -> None:
-        """Let it pass."""
-
-    def asked(self, source: str, outcomes: Mapping[str, int], *, circuit: str) -> None:
-        """Let it pass."""
-
-    def archive(self, operation: str) -> AbstractContextManager[object]:
-        """Let it pass."""
-        del operation
-        return self._nothing
-
-    def execution(self, id: str, *, taken_over: bool) -> AbstractContextManager[object]:
-        """Let it pass."""
-        del id, taken_over
-        return self._nothing
-
-    def ended(self, status: str) -> None:
-        """Let it pass."""
-
-    def reloaded(self, *, served: Sequence[str], faulty: int) -> None:
-        """Let it pass."""
 
 
 _CURRENT: ContextVar[Observer] = ContextVar("observer", default=Nobody())  # noqa: B039 - it has no state

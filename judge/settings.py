@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
@@ -78,24 +78,14 @@ def _source_type(source: Any) -> Any:
     return source.get("type", "prometheus") if isinstance(source, Mapping) else getattr(source, "type", "prometheus")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """Everything the service was told."""
+class Settings(ServerDocument):
+    """Everything the service was told: server.yaml, the environment, and defaults of what neither says."""
 
-    sources: Mapping[str, SourceSettings] = field(default_factory=dict)
     config_dir: Path = Path(DEFAULT_CONFIG_DIR)
     archive_url: str = DEFAULT_ARCHIVE
-    archive_keep_days: float | None = None
-    archive_keep_megabytes: float | None = None
-    archive_keep_labelled: bool = True
     public_url: str = ""
     deadline: float = 8.0
-    max_body: int = 1024 * 1024
-    tokens_file: Path | None = None
-    questions_at_once: int = 4
-    questions_waiting: int = 8
-    log_format: str = "text"
-    traces: bool = False
+    tokens_file: Path | None = None  # type: ignore[assignment]  # the file as a path, no longer as it is written
 
 
 def load_settings(environ: Mapping[str, str] | None = None, *, config_dir: Path | None = None) -> Settings:
@@ -122,24 +112,18 @@ def load_settings(environ: Mapping[str, str] | None = None, *, config_dir: Path 
         raise ConfigError("cannot be read: Permission denied", where=str(path)) from error
     document = _with_address({} if document is None else document, environ.get("JUDGE_PROMETHEUS_URL", ""))
     server = validate(server_document(), document, where=str(path))
-    public = environ.get("JUDGE_PUBLIC_URL", "") or (server.public_url if server.public_url is not None else "")
-    archive = environ.get("JUDGE_ARCHIVE_URL", "") or (server.archive_url if server.archive_url is not None else DEFAULT_ARCHIVE)
-    return Settings(
-        sources=_resolved(server, environ, path),
-        config_dir=folder,
-        archive_url=archive,
-        archive_keep_days=server.archive_keep_days,
-        archive_keep_megabytes=server.archive_keep_megabytes,
-        archive_keep_labelled=server.archive_keep_labelled,
-        public_url=_checked_url(public, "public_url", str(path)).rstrip("/") if public else "",
-        deadline=_deadline(environ, server),
-        max_body=server.max_body,
-        tokens_file=_tokens_file(environ, server, folder),
-        questions_at_once=server.questions_at_once,
-        questions_waiting=server.questions_waiting,
-        log_format=_chosen(environ, "JUDGE_LOG_FORMAT", ("text", "json"), server.log_format),
-        traces=_chosen(environ, "JUDGE_TRACES", ("true", "false"), str(server.traces).lower()) == "true",
-    )
+    public = environ.get("JUDGE_PUBLIC_URL", "") or server.public_url
+    decided = {
+        "sources": _resolved(server, environ, path),
+        "archive_url": environ.get("JUDGE_ARCHIVE_URL", "") or server.archive_url,
+        "public_url": _checked_url(public, "public_url", str(path)).rstrip("/") if public else None,
+        "deadline": _deadline(environ, server),
+        "tokens_file": _tokens_file(environ, server, folder),
+        "log_format": _chosen(environ, "JUDGE_LOG_FORMAT", ("text", "json"), server.log_format),
+        "traces": _chosen(environ, "JUDGE_TRACES", ("true", "false"), str(server.traces).lower()) == "true",
+    }
+    given = {name: value for name, value in {**dict(server), **decided}.items() if value is not None}
+    return Settings.model_construct(config_dir=folder, **given)
 
 
 def _chosen(environ: Mapping[str, str], name: str, allowed: tuple[str, ...], otherwise: str) -> str:
@@ -159,16 +143,16 @@ def _tokens_file(environ: Mapping[str, str], server: ServerDocument, folder: Pat
     return None if server.tokens_file is None else folder / server.tokens_file
 
 
-def _deadline(environ: Mapping[str, str], server: ServerDocument) -> float:
+def _deadline(environ: Mapping[str, str], server: ServerDocument) -> float | None:
     text = environ.get("JUDGE_DEADLINE", "")
     if not text:
-        value = 8.0 if server.deadline is None else server.deadline
+        value = server.deadline
     else:
         try:
             value = float(text.removesuffix("s"))
         except ValueError:
             raise ConfigError([Fault(path="JUDGE_DEADLINE", message=f"must be seconds, found {text!r}")], where="environment") from None
-    if not 1 <= value <= 600:
+    if value is not None and not 1 <= value <= 600:
         raise ConfigError([Fault(path="deadline", message=f"must be between 1 and 600 seconds, found {value:g}")])
     return value
 

@@ -7,6 +7,8 @@ nothing. Everything that pages and notebooks ask of past verdicts is a method of
 `Archive`; what they ask with and get is in `judge.archive.types`.
 """
 
+# ruff: noqa: ARG002 - an archive that keeps nothing reads no argument
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +25,10 @@ _PAGE = 500
 
 
 class Archive(Protocol):
-    """Keeps records. Every method raises `judge.errors.ArchiveError` when the archive is in trouble."""
+    """Keeps records. Every method raises `judge.errors.ArchiveError` when the archive is in trouble.
+
+    The bodies here are those of an archive that keeps nothing; a class that keeps records has its own for all of them.
+    """
 
     def keep(self, record: Mapping[str, Any]) -> str:
         """Keep a record, and return the id of the record that answers its question.
@@ -32,26 +37,26 @@ class Archive(Protocol):
         one answered the same ``question`` first: then it is that one's id, and the
         record given is not kept, because nobody will be told of it.
         """
-        ...
+        return str(record["id"])
 
     def restore(self, record: Mapping[str, Any], labels: Sequence[Label] = ()) -> bool:
         """Take in a record of another archive, with its labels; False where all of it is here already.
 
         A record whose id is known is left as it is, whatever the one given says.
         """
-        ...
+        raise ArchiveError("nothing can be taken in: this judge has no archive (its archive URL is 'none')")
 
     def answer(self, question: str) -> Record | None:
         """Find the reusable record that answers this question (a SHA-256 in hex)."""
-        ...
+        return None
 
     def get(self, verdict_id: str, *, samples: bool = True) -> Record:
         """Read a whole record, or all of it but its `samples`; raises `judge.errors.VerdictNotFound`."""
-        ...
+        raise _nowhere(verdict_id)
 
     def row(self, verdict_id: str) -> dict[str, Any]:
         """Read what `list` shows of one verdict; raises `judge.errors.VerdictNotFound`."""
-        ...
+        raise _nowhere(verdict_id)
 
     def list(self, *, limit: int = 50, before: str | None = None, wanted: Wanted = EVERYTHING) -> Rows:
         """List at most `limit` verdicts, newest first, without their samples.
@@ -62,27 +67,27 @@ class Archive(Protocol):
         id of a verdict: only older ones are listed, so the last id of a page asks
         for the next page; raises `judge.errors.VerdictNotFound` where it is unknown.
         """
-        ...
+        return []
 
     def looks(self, *, canary: str, baseline: str | None = None, rollout: str | None = None, config: str | None = None) -> Rows:
         """List every look at one canary, the first one first: rows as `list` gives them."""
-        ...
+        return []
 
     def configs(self) -> Sequence[ConfigTally]:
         """Add up the newest verdicts of each config, the one that was asked for last first; without metrics."""
-        ...
+        return []
 
     def config(self, name: str, *, newest: int = 500) -> ConfigTally:
         """Add up the newest verdicts of one config: its metrics, how often each fired or stayed undecided, its labels."""
-        ...
+        return ConfigTally(config=name)
 
     def label(self, verdict_id: str, label: Label) -> Sequence[Label]:
         """Label a verdict, and return all its labels, newest first; raises `judge.errors.VerdictNotFound`."""
-        ...
+        raise _nowhere(verdict_id)
 
     def labels(self, verdict_id: str) -> Sequence[Label]:
         """Read a verdict's labels, newest first; raises `judge.errors.VerdictNotFound`."""
-        ...
+        raise _nowhere(verdict_id)
 
     def labelled(self, wanted: Wanted = EVERYTHING) -> Rows:
         """List labelled verdicts, the oldest first.
@@ -90,96 +95,27 @@ class Archive(Protocol):
         A row has ``id, asked_at, config, verdict, label`` and ``metrics``: the
         classification of each metric by its name.
         """
-        ...
+        return []
 
     def prune(self, keep: Keep, *, now: float, most: int = 100) -> Pruned:
         """Delete at most `most` verdicts that need not be kept any longer, the oldest ones; `now` is in unix seconds."""
-        ...
+        return Pruned()
 
     def prunable(self, keep: Keep, *, now: float) -> Pruned:
         """Tell what `prune`, called until it finds nothing, would delete."""
-        ...
+        return Pruned()
 
     def ping(self) -> None:
         """Prove that the archive can be read and is of a schema we know."""
-        ...
+        return
 
     def close(self) -> None:
         """Let go of every connection; the next call opens a new one."""
-        ...
+        return
 
 
-class NoArchive:
+class NoArchive(Archive):
     """An archive that keeps nothing: every question is new, no verdict is found again."""
-
-    def keep(self, record: Mapping[str, Any]) -> str:
-        """Return the record's own id."""
-        return str(record["id"])
-
-    def restore(self, record: Mapping[str, Any], labels: Sequence[Label] = ()) -> bool:  # noqa: ARG002 - the protocol's signature
-        """Refuse: there is nowhere to put it."""
-        raise ArchiveError("nothing can be taken in: this judge has no archive (its archive URL is 'none')")
-
-    def answer(self, question: str) -> Record | None:  # noqa: ARG002
-        """Nothing was kept, so nothing answers."""
-        return None
-
-    def get(self, verdict_id: str, *, samples: bool = True) -> Record:  # noqa: ARG002
-        """Raise `VerdictNotFound`, and say why."""
-        raise _nowhere(verdict_id)
-
-    def row(self, verdict_id: str) -> dict[str, Any]:
-        """Raise `VerdictNotFound`, and say why."""
-        raise _nowhere(verdict_id)
-
-    def list(self, *, limit: int = 50, before: str | None = None, wanted: Wanted = EVERYTHING) -> Rows:  # noqa: ARG002
-        """List nothing."""
-        return []
-
-    def looks(
-        self,
-        *,
-        canary: str,  # noqa: ARG002
-        baseline: str | None = None,  # noqa: ARG002
-        rollout: str | None = None,  # noqa: ARG002
-        config: str | None = None,  # noqa: ARG002
-    ) -> Rows:
-        """List nothing."""
-        return []
-
-    def configs(self) -> Sequence[ConfigTally]:
-        """Know of no config."""
-        return []
-
-    def config(self, name: str, *, newest: int = 500) -> ConfigTally:  # noqa: ARG002
-        """Add up nothing."""
-        return ConfigTally(config=name)
-
-    def label(self, verdict_id: str, label: Label) -> Sequence[Label]:  # noqa: ARG002
-        """Raise `VerdictNotFound`, and say why."""
-        raise _nowhere(verdict_id)
-
-    def labels(self, verdict_id: str) -> Sequence[Label]:
-        """Raise `VerdictNotFound`, and say why."""
-        raise _nowhere(verdict_id)
-
-    def labelled(self, wanted: Wanted = EVERYTHING) -> Rows:  # noqa: ARG002
-        """List nothing."""
-        return []
-
-    def prune(self, keep: Keep, *, now: float, most: int = 100) -> Pruned:  # noqa: ARG002
-        """Delete nothing."""
-        return Pruned()
-
-    def prunable(self, keep: Keep, *, now: float) -> Pruned:  # noqa: ARG002
-        """Find nothing to delete."""
-        return Pruned()
-
-    def ping(self) -> None:
-        """Nothing can be wrong with it."""
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 def _nowhere(verdict_id: str) -> VerdictNotFound:

@@ -62,11 +62,6 @@ class Plan:
     left_out: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    @property
-    def healthy(self) -> int:
-        """Windows in which nothing changed."""
-        return sum(len(part.windows) for part in self.parts)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Case:

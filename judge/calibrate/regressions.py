@@ -34,20 +34,17 @@ _TAIL_SHARE = 0.1
 _NEIGHBOURS = 9
 
 
-def _level(values: Floats, size: float, rng: np.random.Generator) -> Floats:
-    del rng
+def _level(values: Floats, size: float, _rng: np.random.Generator) -> Floats:
     return values * (1 + size)
 
 
-def _drift(values: Floats, size: float, rng: np.random.Generator) -> Floats:
+def _drift(values: Floats, size: float, _rng: np.random.Generator) -> Floats:
     """From nothing at the start to the whole size at the end."""
-    del rng
     return values * (1 + size * np.linspace(0, 1, len(values)))
 
 
-def _late(values: Floats, size: float, rng: np.random.Generator) -> Floats:
+def _late(values: Floats, size: float, _rng: np.random.Generator) -> Floats:
     """Nothing for the first half."""
-    del rng
     return values * (1 + size * (np.arange(len(values)) >= len(values) / 2))
 
 
@@ -56,9 +53,8 @@ def _tail(values: Floats, size: float, rng: np.random.Generator) -> Floats:
     return values * (1 + size * (rng.random(len(values)) < _TAIL_SHARE))
 
 
-def _spread(values: Floats, size: float, rng: np.random.Generator) -> Floats:
+def _spread(values: Floats, size: float, _rng: np.random.Generator) -> Floats:
     """Further from what is usual at the time, on both sides of it."""
-    del rng
     if len(values) < _NEIGHBOURS:
         return values
     padded = np.pad(values, _NEIGHBOURS // 2, mode="edge")

@@ -11,7 +11,7 @@ from judge.calibrate.downsample import steps
 from judge.calibrate.healthy_pairs import Case
 from judge.calibrate.rates import Share, share
 from judge.calibrate.regressions import caught_at
-from judge.calibrate.trials import Judged, judge_all
+from judge.calibrate.trials import judge_all
 from judge.core.config import CanaryConfig, LooksConfig, Margin, MetricConfig
 from judge.core.model import Series, SeriesPair
 from judge.parallel import Workers
@@ -137,14 +137,10 @@ def _try(name: str, config: CanaryConfig, cases: Sequence[Case], workers: Worker
     return Variant(
         name=name,
         stopped=share(sum(one.stopped > 0 for one in judged), len(judged)),
-        undecided=share(sum(_is_open(one) for one in judged), len(judged)),
+        undecided=share(sum(one.outcome == "inconclusive" for one in judged), len(judged)),
         caught=share(sum(look > 0 for look in caught), len(caught)),
         chosen=chosen,
     )
-
-
-def _is_open(one: Judged) -> bool:
-    return one.outcome == "inconclusive"
 
 
 def _noticed(task: tuple[CanaryConfig, Sequence[Case], str, int]) -> list[int]:

@@ -109,7 +109,7 @@ def study(asked: Asked, found: Found, asking: Asking, reader: Reader, options: O
         Where the source went away; what was read is in the cache.
     """
     notes = [*found.notes, *_notes_on_history(found, options)]
-    config, cases, more = _read(asked, asking, reader, options, found)
+    config, cases, more = _read(asked, asking, reader, found)
     notes += more
     split = [case for case in cases if case.kind is Kind.SPLIT]
     split = thin(split, options.most)
@@ -169,9 +169,8 @@ def study(asked: Asked, found: Found, asking: Asking, reader: Reader, options: O
     }
 
 
-def _read(asked: Asked, asking: Asking, reader: Reader, options: Options, found: Found) -> tuple[CanaryConfig, list[Case], list[str]]:
+def _read(asked: Asked, asking: Asking, reader: Reader, found: Found) -> tuple[CanaryConfig, list[Case], list[str]]:
     """Read the pairs, without what cannot be asked, and leave out windows in which a metric was not there yet."""
-    del options
     notes = []
     config = replace(asked.config, conditions=None)
     unsplit = asking.unsplit()

@@ -77,7 +77,7 @@ def judge_case(config: CanaryConfig, case: Case, *, traits: bool = True, last_on
             stopped = number
         for result in verdict.results:
             if result.classification.regressed:
-                first.setdefault(result.name, (number, _ground(result.reason)))
+                first.setdefault(result.name, (number, result.reason if len(result.reason) < 20 else ""))
     assert verdict is not None
     last: dict[str, str] = {}
     for result in verdict.results:
@@ -136,11 +136,6 @@ def judge_at(config: CanaryConfig, case: Case, elapsed: float, *, number: int) -
         settings = replace(settings_of(config), explain=False)
         return judge_sequential(config, pairs, traffic=traffic, window=window, settings=settings)
     return JUDGES[config.judge](config, pairs, traffic=traffic, window=window)
-
-
-def _ground(reason: str) -> str:
-    """Which test it was, where the judge says it in a word."""
-    return reason if len(reason) < 20 else ""
 
 
 def _order(classification: Classification) -> int:

@@ -20,6 +20,7 @@ from judge.calibrate.history_reader import Reader, open_reader
 from judge.calibrate.scopes import Asked
 from judge.calibrate.study import Options, estimate, look_around, plan_pairs, study
 from judge.cli.files import must_be_writable, write_text
+from judge.cli.output import show_progress
 from judge.cli.run import given_args
 from judge.core import formatting as words
 from judge.core.config import CanaryConfig
@@ -58,7 +59,6 @@ class Progress:
     """One line on the error stream that says what is going on, where somebody looks at it."""
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
         self._shown = 0.0
         self._what = ""
         self._began = time.monotonic()
@@ -76,17 +76,16 @@ class Progress:
 
     def _say(self, what: str, done: int, of: int, left: float) -> None:
         now = time.monotonic()
-        if not what or not self._live or (what == self._what and done < of and now - self._shown < _SHOWN_EVERY):
+        if not what or (what == self._what and done < of and now - self._shown < _SHOWN_EVERY):
             self._what = what if what else self._what
             return
         self._what, self._shown = what, now
         rest = f", {words.duration(left)} left" if left >= 1 else ""
-        click.echo(f"\r\x1b[K{what}: {done} of {of}{rest}", nl=False, err=True)
+        show_progress(f"{what}: {done} of {of}{rest}")
 
     def close(self) -> None:
         """Take the line away."""
-        if self._live:
-            click.echo("\r\x1b[K", nl=False, err=True)
+        show_progress()
 
 
 @contextmanager
@@ -191,7 +190,7 @@ def calibrate_config(asked: dict[str, Any], *, form: str) -> int:
             document = study(session.asked, found, asking, session.reader, options, workers=workers, tell=session.progress.working)
         if stopped:
             return INTERRUPTED
-    diff, proposed = proposed_file(session.path, session.asked.config, document["proposal"]["settings"])
+    diff, proposed = proposed_file(session.path, document["proposal"]["settings"])
     _write(asked, document, diff, proposed)
     if form == "json":
         click.echo(dumps(document, indent=2))
@@ -273,7 +272,7 @@ def replay_rollouts(asked: dict[str, Any], *, archive_url: str, every_look: bool
     return 0
 
 
-def proposed_file(path: Path | None, config: CanaryConfig, settings: list[dict[str, Any]]) -> tuple[str, str]:
+def proposed_file(path: Path | None, settings: list[dict[str, Any]]) -> tuple[str, str]:
     """The proposed change of the config's file as a diff, and the whole file; empty texts where nothing changes or there is no file."""
     keys = [one for one in settings if one["key"]]
     if path is None or not path.is_file():
@@ -285,7 +284,6 @@ def proposed_file(path: Path | None, config: CanaryConfig, settings: list[dict[s
         return "", before
     after = _edited(before, keys)
     lines = difflib.unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{path.name}", f"b/{path.name}", n=2)
-    del config
     return "".join(lines), after
 
 

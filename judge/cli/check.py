@@ -22,8 +22,8 @@ from judge.errors import ConfigError, RequestError
 from judge.lint.against import Question, ask_all
 from judge.lint.checker import Report, check
 from judge.lint.documents import Broken, Read, Skipped, files, read
-from judge.lint.registry import RULES
 from judge.lint.rule import Document, Severity
+from judge.lint.rules import RULES
 from judge.lint.sarif import as_json, as_sarif, tables
 from judge.settings import DEFAULT_CONFIG_DIR, Settings, load_settings, server_document
 from judge.wire.json import dumps

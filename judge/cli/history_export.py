@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import click
 from judge.archive import each_row
 from judge.archive.types import Wanted
 from judge.cli.files import unwritable
+from judge.cli.output import show_progress
 from judge.errors import DumpError
 from judge.verdicts.export import line_of
 from judge.verdicts.import_dump import import_file
@@ -36,13 +36,14 @@ def export_verdicts(output: Path, ids: Sequence[str], *, archive_url: str, wante
                 for verdict_id in chosen:
                     out.write(f"{json.dumps(line_of(archive, verdict_id), allow_nan=False, separators=(',', ':'))}\n".encode("ascii"))
                     count += 1
-                    _progress(count, "written")
+                    if count % 50 == 0:
+                        show_progress(f"{count} verdicts written")
         part.replace(output)
     except OSError as error:
         raise unwritable(output, error) from error
     finally:
         part.unlink(missing_ok=True)
-    _progress(0, "")
+    show_progress()
     click.echo(f"{output}: {_verdicts(count)}")
     return 0
 
@@ -59,8 +60,9 @@ def import_files(paths: Sequence[Path], *, archive_url: str) -> int:
                     status = 2
                     continue
                 new, known = new + taken, known + (not taken)
-                _progress(new + known, "read")
-            _progress(0, "")
+                if (new + known) % 50 == 0:
+                    show_progress(f"{new + known} verdicts read")
+            show_progress()
             here = (
                 ""
                 if not known
@@ -76,13 +78,3 @@ def import_files(paths: Sequence[Path], *, archive_url: str) -> int:
 
 def _verdicts(count: int) -> str:
     return "1 verdict" if count == 1 else f"{count} verdicts"
-
-
-def _progress(count: int, what: str) -> None:
-    """Say how far long work is, to a person only; 0 wipes it away."""
-    if not sys.stderr.isatty():
-        return
-    if not what:
-        click.echo("\r\x1b[K", nl=False, err=True)
-    elif count % 50 == 0:
-        click.echo(f"\r{count} verdicts {what}", nl=False, err=True)

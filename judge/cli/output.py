@@ -1,6 +1,10 @@
-"""With which status the command line ends."""
+"""What every command has: the status it ends with, and the line that says how far long work is."""
 
 from __future__ import annotations
+
+import sys
+
+import click
 
 STATUS = {"pass": 0, "fail": 1, "error": 2, "marginal": 3, "inconclusive": 3}
 """Exit status of each verdict; trouble of the source or the archive is 4."""
@@ -16,3 +20,9 @@ def worst(statuses: set[int]) -> int:
     (1, 0, 0)
     """
     return next((status for status in WORST_FIRST if status in statuses), 0)
+
+
+def show_progress(text: str = "") -> None:
+    """Say how far long work is, in one line of the error stream and to a person only; nothing wipes the line away."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{text}", nl=False, err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import click
 
 from judge.archive import each_row
 from judge.archive.types import Wanted
-from judge.cli.output import worst
+from judge.cli.output import show_progress, worst
 from judge.config.load import load_config, require_judge
 from judge.config.yaml import parse
 from judge.errors import ConfigError, DumpError, Fault, VerdictNotFound
@@ -62,24 +61,19 @@ def rejudge_verdicts(ids: Sequence[str], *, archive_url: str, wanted: Wanted | N
                 continue
             kind = "identical" if found.is_identical else "same" if found.is_same_verdict else "other"
             counts[kind] += 1
-            _wipe()
+            show_progress()
             if write is not None:
                 click.echo(write(fields(found)))
             elif text := _text(found, change, alone=len(ids) == 1):
                 click.echo(text)
-            if number % 10 == 0 and sys.stderr.isatty():
-                click.echo(f"\r{number} verdicts judged again", nl=False, err=True)
-    _wipe()
+            if number % 10 == 0:
+                show_progress(f"{number} verdicts judged again")
+    show_progress()
     if write is None:
         click.echo(_summary(counts, change))
     if statuses:
         return worst(statuses)
     return DIFFERENT if counts["other"] or (change.is_none and counts["same"]) else SAME
-
-
-def _wipe() -> None:
-    if sys.stderr.isatty():
-        click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def fields(found: Replay) -> dict[str, Any]:

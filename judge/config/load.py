@@ -17,7 +17,6 @@ from judge.config.schema import ArgDocument, ConditionsDocument, ConfigDocument,
 from judge.config.yaml import read, validate, without_faulty
 from judge.core.canary import JUDGES
 from judge.core.config import (
-    DEFAULT_JUDGE,
     LONGEST_WINDOW,
     ArgConfig,
     CanaryConfig,
@@ -220,6 +219,3 @@ def config_schema() -> dict[str, Any]:
     schema["title"] = "judge canary config"
     schema["properties"]["judge"]["enum"] = sorted(JUDGES)
     return schema
-
-
-__all__ = ["DEFAULT_JUDGE", "config_schema", "load_config", "load_configs", "parse_config", "read_folder", "require_judge", "with_judge"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -112,14 +112,10 @@ def _refuse_circles(document: Any, where: str) -> None:
             return
         if id(node) in above:
             raise ConfigError([Fault(path=path, message="refers to itself in a circle (an alias inside its own anchor)")], where=where)
-        for key, value in _children(node):
+        for key, value in node.items() if isinstance(node, Mapping) else enumerate(node):
             walk(value, f"{path}.{key}" if path else str(key), (*above, id(node)))
 
     walk(document, "", ())
-
-
-def _children(node: Mapping[Any, Any] | Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    return iter(node.items()) if isinstance(node, Mapping) else iter(enumerate(node))
 
 
 def validate(model: type[Model], document: Any, *, where: str) -> Model:

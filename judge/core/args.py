@@ -151,6 +151,3 @@ def narrowest(value: str) -> ArgType:
     """
     order = (ArgType.DURATION, ArgType.NUMBER, ArgType.KUBERNETES_NAME, ArgType.NAME)
     return next((kind for kind in order if KINDS[kind].fits(value)), ArgType.TEXT)
-
-
-__all__ = ["KINDS", "Complaint", "allowed_complaint", "complaint", "is_number", "is_pattern", "narrowest", "short"]

@@ -13,13 +13,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from judge.core.classification import classify
 from judge.core.conditions import Conditions, unlike
 from judge.core.config import CanaryConfig
+from judge.core.coverage import complete, hold_back, source_trouble
 from judge.core.kayenta.adapter import NAME as KAYENTA
 from judge.core.kayenta.adapter import judge_as_kayenta
 from judge.core.mann_whitney.compare import NAME as MANN_WHITNEY
-from judge.core.mann_whitney.judge import judge_single_look
 from judge.core.model import Classification, Problem, SeriesPair, Traffic, Verdict, Window
+from judge.core.scoring import decide
 from judge.core.sequential import NAME as SEQUENTIAL
 from judge.core.sequential.judge import judge_sequential
 
@@ -38,6 +40,21 @@ class Judge(Protocol):
     ) -> Verdict:
         """Judge a canary; see `judge_canary`."""
         ...
+
+
+def judge_single_look(
+    config: CanaryConfig,
+    pairs: Sequence[SeriesPair],
+    *,
+    traffic: Traffic | None = None,
+    window: Window | None = None,
+    warnings: Sequence[str] = (),
+) -> Verdict:
+    """Judge every metric by one comparison at one look; see `judge_canary` for the parameters."""
+    results = [classify(pair, config.metric(pair.metric), config) for pair in complete(config, pairs)]
+    # The window only tells whether a side fell silent: earlier looks are not known to this judge.
+    results = hold_back(results, pairs, window)
+    return decide(results, config, traffic=traffic, source_trouble=source_trouble(pairs), warnings=tuple(warnings))
 
 
 JUDGES: dict[str, Judge] = {

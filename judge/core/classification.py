@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,36 +16,15 @@ from judge.core.model import Classification, Comparison, MetricResult, SeriesPai
 from judge.core.statistics.ranks import min_samples
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Finding:
-    """A classification with its sentence, before it is joined with what the config says."""
-
-    classification: Classification
-    reason: str
-    n_baseline: int = 0
-    n_canary: int = 0
-    comparison: Comparison | None = None
-    warnings: tuple[str, ...] = ()
-
-
 def classify(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> MetricResult:
     """Classify one pair. `weight` of the result is 0 until `judge.core.scoring` sets it."""
+    blank = blank_result(pair, metric)
     if pair.problem is not None:
-        finding = _Finding(classification=pair.problem.classification, reason=pair.problem.message)
-    elif metric.limit is not None:
-        finding = _check_limit(pair, metric)
-    else:
-        finding = _compare(pair, metric, config)
-    return replace(
-        blank_result(pair, metric),
-        classification=finding.classification,
-        reason=finding.reason,
-        n_baseline=finding.n_baseline,
-        n_canary=finding.n_canary,
-        comparison=finding.comparison,
-        suspect=finding.classification is Classification.UNDECIDED and _suspect(finding.comparison, metric),
-        warnings=(*pair.warnings, *finding.warnings),
-    )
+        return replace(blank, classification=pair.problem.classification, reason=pair.problem.message)
+    if metric.limit is not None:
+        return _check_limit(blank, pair, metric)
+    found = _compare(blank, pair, metric, config)
+    return replace(found, suspect=found.classification is Classification.UNDECIDED and _suspect(found.comparison, metric))
 
 
 def _suspect(found: Comparison | None, metric: MetricConfig) -> bool:
@@ -89,43 +68,46 @@ def limit_words(metric: MetricConfig) -> str:
     return ", ".join(parts)
 
 
-def _check_limit(pair: SeriesPair, metric: MetricConfig) -> _Finding:
+def _check_limit(blank: MetricResult, pair: SeriesPair, metric: MetricConfig) -> MetricResult:
     """Hold the canary alone against fixed bounds."""
     assert metric.limit is not None
     values = pair.canary.v[~np.isnan(pair.canary.v)]
     if not len(values):
-        return _Finding(classification=Classification.NODATA, reason="the canary has no samples")
+        return replace(blank, classification=Classification.NODATA, reason="the canary has no samples")
     top, bottom = float(values.max()), float(values.min())
     n = len(values)
     if metric.limit.max is not None and top > metric.limit.max:
         reason = f"canary reached {words.amount(top, metric.unit)}, at most {words.amount(metric.limit.max, metric.unit)} is allowed"
-        return _Finding(classification=Classification.HIGH, reason=reason, n_canary=n)
+        return replace(blank, classification=Classification.HIGH, reason=reason, n_canary=n)
     if metric.limit.min is not None and bottom < metric.limit.min:
         reason = f"canary fell to {words.amount(bottom, metric.unit)}, at least {words.amount(metric.limit.min, metric.unit)} is required"
-        return _Finding(classification=Classification.LOW, reason=reason, n_canary=n)
+        return replace(blank, classification=Classification.LOW, reason=reason, n_canary=n)
     seen = top if metric.limit.max is not None else bottom
-    return _Finding(classification=Classification.PASS, reason=f"{words.amount(seen, metric.unit)} keeps the limit", n_canary=n)
+    return replace(blank, classification=Classification.PASS, reason=f"{words.amount(seen, metric.unit)} keeps the limit", n_canary=n)
 
 
-def _compare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> _Finding:
+def _compare(blank: MetricResult, pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> MetricResult:
     """Check that there is something to compare, compare, decide."""
     missing = missing_side(pair)
     if missing:
-        return _Finding(
+        return replace(
+            blank,
             classification=Classification.NODATA,
             reason=missing,
             n_baseline=len(pair.baseline if pair.baseline_total is None else pair.baseline_total),
             n_canary=len(pair.canary if pair.canary_total is None else pair.canary_total),
         )
     if pair.queries and pair.queries.get("baseline") == pair.queries.get("canary"):
-        return _Finding(
+        return replace(
+            blank,
             classification=Classification.ERROR,
             reason="baseline and canary were asked the very same query; use ${scope} (or ${hash}) in it to tell the sides apart",
         )
     ready = samples.prepare(pair, rate_window=metric.rate_window, step=config.window.step)
-    sample, warnings = ready.sample, ready.warnings
+    sample, warnings = ready.sample, (*pair.warnings, *ready.warnings)
     if sample is None:
-        return _Finding(
+        return replace(
+            blank,
             classification=ready.classification,
             reason=ready.reason,
             n_baseline=ready.n_baseline,
@@ -139,7 +121,8 @@ def _compare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> _F
     enough = needed if fewest >= min_samples(one_sided, other=most) else max(needed, min_samples(one_sided))
     if fewest < enough:
         side = "canary" if n_canary <= n_baseline else "baseline"
-        return _Finding(
+        return replace(
+            blank,
             classification=Classification.UNDECIDED,
             reason=f"{fewest} independent {side} samples, at least {enough} are needed",
             n_baseline=sample.n_baseline,
@@ -148,7 +131,8 @@ def _compare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> _F
         )
     found = compare(sample, metric)
     classification, reason = _decide(found, metric)
-    return _Finding(
+    return replace(
+        blank,
         classification=classification,
         reason=reason,
         n_baseline=sample.n_baseline,

@@ -126,3 +126,10 @@ def duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{seconds / 60:.3g} min"
     return f"{seconds / 3600:.3g} h" if seconds < 172800 else f"{seconds / 86400:.3g} d"
+
+
+def number_or_word(value: float) -> float | str:
+    """Write a number that JSON may lack: NaN and the infinities become the words that Jackson uses."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

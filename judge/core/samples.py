@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from judge.core import formatting as words
-from judge.core.mann_whitney.sample import Sample
 from judge.core.model import Classification, Floats, Mask, Series, SeriesPair
 from judge.core.pairing import Aligned, align, events_where_asked
 
@@ -23,6 +22,25 @@ LARGEST = 1e305
 
 _MIN_RUNS = 4
 _IDENTICAL_DISTINCT = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sample:
+    """Finite values that share no data, with the counts behind them where they are ratios.
+
+    `baseline` has shape (n,), `canary` (m,); the events and totals, where given, have
+    the shapes of their side. `n_baseline` and `n_canary` count samples before those
+    that share data were left out.
+    """
+
+    baseline: Floats
+    canary: Floats
+    n_baseline: int
+    n_canary: int
+    baseline_events: Floats | None = None
+    baseline_total: Floats | None = None
+    canary_events: Floats | None = None
+    canary_total: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

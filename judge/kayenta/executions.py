@@ -19,7 +19,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from judge.core.kayenta.judge import judge_kayenta, to_json
+from judge.core.kayenta.judge import judge_kayenta
+from judge.core.kayenta.results import to_json
 from judge.errors import ArchiveError, JudgeError
 from judge.kayenta.fetch import fetch_pairs
 from judge.kayenta.store import WAITING, Execution, KayentaStore

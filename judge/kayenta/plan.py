@@ -125,18 +125,12 @@ def _pair(scope: Mapping[str, Any], since: float, until: float) -> dict[str, Any
     offset = float(scope.get("controlOffsetInMinutes") or 0) * 60
     common = {"step": scope.get("step", 60), "extendedScopeParams": scope.get("extendedScopeParams") or {}}
     return {
-        "controlScope": {
+        f"{side}Scope": {
             **common,
-            "scope": scope.get("controlScope"),
-            "location": scope.get("controlLocation"),
-            "start": format_time(since - offset),
-            "end": format_time(until - offset),
-        },
-        "experimentScope": {
-            **common,
-            "scope": scope.get("experimentScope"),
-            "location": scope.get("experimentLocation"),
-            "start": format_time(since),
-            "end": format_time(until),
-        },
+            "scope": scope.get(f"{side}Scope"),
+            "location": scope.get(f"{side}Location"),
+            "start": format_time(since - earlier),
+            "end": format_time(until - earlier),
+        }
+        for side, earlier in (("control", offset), ("experiment", 0.0))
     }

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -236,15 +236,8 @@ def _attempt(claim: str | None) -> int:
 
 
 def _execution(row: Any) -> Execution:
-    return Execution(
-        id=row.id,
-        kind=row.kind,
-        application=row.application,
-        status=row.status,
-        created_at=row.created_at,
-        claim=row.claim,
-        document=_unpack(row.document),
-    )
+    kept = {field.name: getattr(row, field.name) for field in fields(Execution)}
+    return Execution(**kept | {"document": _unpack(row.document)})
 
 
 def _unpack(blob: bytes) -> Any:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from judge.core.config import CanaryConfig
 from judge.lint.documents import Broken, Read, line_of
-from judge.lint.registry import RULES
 from judge.lint.rule import Asked, Context, Document, Finding, Kind, Severity
+from judge.lint.rules import RULES
 
 UNUSABLE = "unusable"
 """Stands for a rule where a file cannot be read or a config not be used."""
@@ -67,14 +67,15 @@ def check(read: Iterable[Read], *, configs: Mapping[str, CanaryConfig], deadline
 def _broken(item: Broken) -> list[Finding]:
     return [
         Finding(
-            where=item.where, line=0, path=fault.path, rule=UNUSABLE, severity=Severity.ERROR, message=_without_path(fault.path, str(fault))
+            where=item.where,
+            line=0,
+            path=fault.path,
+            rule=UNUSABLE,
+            severity=Severity.ERROR,
+            message=str(fault).removeprefix(f"{fault.path}: "),
         )
         for fault in item.error.faults
     ]
-
-
-def _without_path(path: str, text: str) -> str:
-    return text.removeprefix(f"{path}: ") if path else text
 
 
 def _found(document: Document, context: Context) -> list[Finding]:

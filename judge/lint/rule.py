@@ -206,25 +206,3 @@ def texts(value: Any, path: Place = ()) -> Iterator[tuple[Place, str]]:
     elif isinstance(value, list):
         for index, inside in enumerate(value):
             yield from texts(inside, (*path, index))
-
-
-__all__ = [
-    "SIDES",
-    "Asked",
-    "Context",
-    "Document",
-    "Finding",
-    "Hits",
-    "Kind",
-    "Place",
-    "Range",
-    "Rule",
-    "Severity",
-    "items",
-    "mapping",
-    "metrics",
-    "points",
-    "rule",
-    "texts",
-    "whole",
-]

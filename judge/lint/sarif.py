@@ -9,8 +9,8 @@ from typing import Any
 from judge import __version__
 from judge.lint.checker import UNUSABLE, Report
 from judge.lint.documents import Skipped
-from judge.lint.registry import RULES
 from judge.lint.rule import SIDES, Asked, Document, Finding, Severity, points
+from judge.lint.rules import RULES
 from judge.sources import Answer
 from judge.wire.json import dumps
 from judge.wire.request import format_time

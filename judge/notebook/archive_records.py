@@ -176,11 +176,7 @@ def rejudge(
 
 def replays(records: Sequence[Record], change: Change, *, jobs: int = 1) -> list[Replay]:
     """Judge records again, in one process or in several."""
-    return list(in_processes(partial(_again, change=change), records, jobs=jobs, what="verdicts judged again"))
-
-
-def _again(record: Record, change: Change) -> Replay:
-    return judge_again(record, change)
+    return list(in_processes(partial(judge_again, change=change), records, jobs=jobs, what="verdicts judged again"))
 
 
 def in_processes(work: Callable[[Item], Found], items: Sequence[Item], *, jobs: int, what: str) -> Iterator[Found]:

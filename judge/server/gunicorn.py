@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
 
 from judge.errors import ArchiveError, ConfigError, Fault
-from judge.server.gunicorn_worker import DrainingWorker
 from judge.server.telemetry import logging as logs
 from judge.settings import Settings, misspelt
 
@@ -61,6 +61,27 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         return self._app
+
+
+class DrainingWorker(ThreadWorker):  # type: ignore[misc]
+    """gunicorn's threaded worker, which refuses new connections while it stops, instead of leaving them in the backlog.
+
+    By itself it stops to accept and keeps its listening socket until its last answer is out. The kernel goes on greeting
+    callers meanwhile, who wait and are cut off in the end.
+    """
+
+    def set_accept_enabled(self, enabled: Any) -> None:
+        """Accept or not; at the end accept the connections that wait already, and close the socket."""
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for listener in self.sockets:
+            before = -1
+            while before != self.nr_conns:
+                before = self.nr_conns
+                self.accept(listener)
+            # The master's and the other workers' own copies stay as they are.
+            listener.close()
 
 
 def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
@@ -113,8 +134,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
     if settings.tokens_file is None:
         log.warning("no tokens file: whoever reaches this port may ask, read and label (JUDGE_TOKENS_FILE)")
 
-    def say_ready(server: Any) -> None:
-        del server
+    def say_ready(_server: Any) -> None:
         log.info("judge serves %d configs on http://%s:%d: %s", len(service.configs), host, port, ", ".join(sorted(service.configs)))
 
     options = {
@@ -213,9 +233,8 @@ def _stop_working(runtime: Runtime, _server: Any, _worker: Any) -> None:
         runtime.tracing.close()
 
 
-def _forget_worker(server: Any, worker: Any) -> None:
+def _forget_worker(_server: Any, worker: Any) -> None:
     """Keep what a dead worker has counted, and let go of the rest."""
-    del server
     from judge.server.telemetry import metrics as signals
 
     try:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 
 from judge.core.config import MetricConfig
 from judge.core.model import Classification, Problem, Series, SeriesPair, label_words
@@ -40,52 +41,24 @@ def build_pairs(
     # The series' own rate window counts, not that of a limit over the whole window.
     windows = [language.rate_window(answer.query.text) for answer in mine.values() if not answer.query.instant]
     window = max((found for found in windows if found is not None), default=None)
+    made = partial(SeriesPair, metric=metric.name, queries=queries, warnings=warnings)
     problem = _worst(mine.values())
     if problem is not None:
-        return [
-            SeriesPair(
-                metric=metric.name, baseline=Series.empty(), canary=Series.empty(), queries=queries, problem=problem, warnings=warnings
-            )
-        ]
+        return [made(baseline=Series.empty(), canary=Series.empty(), problem=problem)]
     if metric.denominator:
-        return _count_pairs(metric, mine, apart, queries, window, warnings)
+        return _count_pairs(partial(made, rate_window=window), mine, apart, warnings)
     baseline, canary = _series(mine, "value", "baseline"), _series(mine, "value", "canary")
     if metric.limit is not None:
         found = canary if canary else (Series.empty(),)
-        several = len(found) > 1
-        return [
-            SeriesPair(
-                metric=metric.name,
-                baseline=Series.empty(),
-                canary=series,
-                labels=series.labels if several else {},
-                queries=queries,
-                warnings=warnings,
-            )
-            for series in found
-        ]
+        return [made(baseline=Series.empty(), canary=series, labels=series.labels if len(found) > 1 else {}) for series in found]
     return [
-        SeriesPair(
-            metric=metric.name,
-            baseline=pair.baseline,
-            canary=pair.canary,
-            labels=pair.labels,
-            queries=queries,
-            rate_window=window,
-            problem=pair.problem,
-            warnings=warnings,
-        )
+        made(baseline=pair.baseline, canary=pair.canary, labels=pair.labels, rate_window=window, problem=pair.problem)
         for pair in pair_by_labels(baseline, canary, apart=apart)
     ]
 
 
 def _count_pairs(
-    metric: MetricConfig,
-    mine: Mapping[tuple[str, str], Answer],
-    apart: AbstractSet[str],
-    queries: Mapping[str, str],
-    window: float | None,
-    warnings: tuple[str, ...],
+    made: Callable[..., SeriesPair], mine: Mapping[tuple[str, str], Answer], apart: AbstractSet[str], warnings: tuple[str, ...]
 ) -> list[SeriesPair]:
     totals = {side: _series(mine, "denominator", side) for side in ("baseline", "canary")}
     events = {side: _series(mine, "numerator", side) for side in ("baseline", "canary")}
@@ -93,24 +66,17 @@ def _count_pairs(
     if lost:
         message = f"the numerator has series that the denominator lacks ({{{label_words(lost[0])}}}); give both the same sum by (…)"
         problem = Problem(classification=Classification.ERROR, message=message)
-        return [
-            SeriesPair(
-                metric=metric.name, baseline=Series.empty(), canary=Series.empty(), queries=queries, problem=problem, warnings=warnings
-            )
-        ]
+        return [made(baseline=Series.empty(), canary=Series.empty(), problem=problem, rate_window=None)]
     if not events["baseline"] and not events["canary"] and totals["baseline"] and totals["canary"]:
         # Right where there are no errors, and just what a misspelt label looks like.
         warnings = (*warnings, "the numerator has no series on either side, which counts as no events: make sure that its labels are right")
     return [
-        SeriesPair(
-            metric=metric.name,
+        made(
             baseline=events_of(pair.baseline, events["baseline"], totals["baseline"], apart=apart),
             canary=events_of(pair.canary, events["canary"], totals["canary"], apart=apart),
             baseline_total=pair.baseline,
             canary_total=pair.canary,
             labels=pair.labels,
-            queries=queries,
-            rate_window=window,
             problem=pair.problem,
             warnings=warnings,
         )

@@ -133,7 +133,10 @@ def run(
         Where the source failed and the config says ``on_source_error: error``.
     """
     if request.baseline == request.canary:
-        return _same_sides(request, config, now)
+        reason = (
+            f"baseline and canary are the same ({request.canary}): there is nothing to compare (a first deployment has no stable version)"
+        )
+        return unjudged(request, config, reason, now=now)
     fetcher = _Fetcher(source=source, until=clock() + max(deadline - _JUDGING_TIME, deadline / 2), clock=clock)
     queries = Questions(request=request, config=config, language=source.language)
     window, answers, early = _first_samples(request, config, queries, fetcher, now)
@@ -302,12 +305,6 @@ def _traffic(config: CanaryConfig, answers: Mapping[tuple[str, str, str], Answer
     return Traffic(baseline=sides["baseline"], canary=sides["canary"], problem=problem, queries=queries)
 
 
-def _same_sides(request: Request, config: CanaryConfig, now: float) -> Analysis:
-    """A first deployment has no stable version to compare with."""
-    reason = f"baseline and canary are the same ({request.canary}): there is nothing to compare (a first deployment has no stable version)"
-    return unjudged(request, config, reason, now=now)
-
-
 def unjudged(request: Request, config: CanaryConfig, reason: str, *, now: float) -> Analysis:
     """Answer `inconclusive` without asking the source, for this reason."""
     step = config.window.step
@@ -364,6 +361,3 @@ def _raise_for_trouble(answers: Any) -> None:
             continue  # they only ever warn
         if answer.problem is not None and answer.problem.classification is Classification.NODATA:
             raise SourceUnreachable(f"{answer.query.metric}: {answer.problem.message}")
-
-
-__all__ = ["Analysis", "look_number", "question", "run", "uncompared", "unjudged"]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from judge.archive import Archive
@@ -26,7 +27,7 @@ def line_of(archive: Archive, verdict_id: str) -> dict[str, Any]:
 
 def dump_with_record(record: Mapping[str, Any], given: Sequence[Label] = ()) -> dict[str, Any]:
     """Write a record and its labels as a dump that carries them."""
-    labels = [{"label": label.label, "by": label.by, "why": label.why, "at": label.at} for label in given]
+    labels = [asdict(label) for label in given]
     try:
         dump = _dump(record)
     except DumpError:

@@ -43,9 +43,9 @@ def ask_live(question: Mapping[str, Any], settings: Settings, archive: Archive, 
     """
     config = find_config(question["config"], settings)
     patient = source_of(config, settings).patient(deadline)
-    settings = replace(settings, deadline=deadline, sources={**settings.sources, config.source: patient})
+    settings = settings.model_copy(update={"deadline": deadline, "sources": {**settings.sources, config.source: patient}})
     given = {key: value for key, value in question.items() if key == "args" or value}
-    service = Service(replace(settings, tokens_file=None), archive, configs=[config])
+    service = Service(settings.model_copy(update={"tokens_file": None}), archive, configs=[config])
     return service.ask({**given, "config": config.name}, now=now, keep=keep)[1]
 
 

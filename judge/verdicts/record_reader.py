@@ -43,12 +43,12 @@ def read_given(record: Mapping[str, Any]) -> Given:
         document = record["config"]
         config = parse_config(document, where=f"{where}: config")
         config = with_judge(config, record.get("settings", {}).get("judge", config.judge))
-        results = {_key(result["name"], result["labels"]): result for result in record["verdict"]["results"]}
+        results = {key(result["name"], result["labels"]): result for result in record["verdict"]["results"]}
         window = {field.name: record["window"][field.name] for field in fields(Window) if field.name in record["window"]}
         noted = record.get("warnings")
         return Given(
             config=config,
-            pairs=tuple(_pair(sample, results.get(_key(sample["metric"], sample["labels"]), {})) for sample in record["samples"]),
+            pairs=tuple(_pair(sample, results.get(key(sample["metric"], sample["labels"]), {})) for sample in record["samples"]),
             traffic=_traffic(record.get("traffic")),
             conditions=_conditions(record.get("conditions")),
             window=Window(**window),
@@ -67,7 +67,8 @@ def was_compared(record: Mapping[str, Any]) -> bool:
     return bool(record["samples"]) or not all(result["reason"] == UNCOMPARED for result in verdict["results"])
 
 
-def _key(name: str, labels: Mapping[str, str]) -> tuple[str, tuple[tuple[str, str], ...]]:
+def key(name: str, labels: Mapping[str, str]) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """What a result and its samples have in common: the metric and its labels."""
     return name, tuple(sorted(labels.items()))
 
 

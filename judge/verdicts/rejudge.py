@@ -258,13 +258,9 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[D
 
 
 def _of_results(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> Iterator[Difference]:
-    old, new = ({_title(result): result for result in results} for results in (before, now))
+    old, new = ({series_title(one["name"], one["labels"]): one for one in results} for results in (before, now))
     yield from _walk(old, new, "results")
     yield from (Difference(path=f"results.{title}", before=None, now=new[title]["classification"]) for title in new if title not in old)
-
-
-def _title(result: Mapping[str, Any]) -> str:
-    return series_title(result["name"], result["labels"])
 
 
 def _walk(before: Any, now: Any, path: str) -> Iterator[Difference]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from judge.errors import DumpError, Fault, VerdictNotFound
 from judge.reports.html import data_link
 from judge.reports.urls import looks_before
 from judge.reports.verdict_page import Around
-from judge.sources.dumps.read import RawCanary, parse, split
+from judge.sources.dumps.read import parse, split
 from judge.verdicts.export import dump_with_record
 from judge.verdicts.import_dump import read_record
 from judge.verdicts.score_dump import score_dump
@@ -95,7 +96,7 @@ def around(archive: Archive | ConfinedArchive, record: Mapping[str, Any], *, in_
     return Around(
         looks=rows,
         records=records_of(archive, before, record),
-        labels=[label_row(label) for label in labels],
+        labels=[asdict(label) for label in labels],
         dump=dump,
         no_dump=no_dump,
         dump_name=dump_name(record["id"]),
@@ -107,7 +108,7 @@ def alone(document: Any, own: str, labels: Sequence[Label] | None = None) -> Aro
     """Collect what is known of a canary of a file: the file's own part on it, and labels where it carries them; `own` is its id."""
     dump, no_dump = _in_page(document, own)
     return Around(
-        labels=None if labels is None else [label_row(label) for label in labels], dump=dump, no_dump=no_dump, dump_name=dump_name(own)
+        labels=None if labels is None else [asdict(label) for label in labels], dump=dump, no_dump=no_dump, dump_name=dump_name(own)
     )
 
 
@@ -123,7 +124,7 @@ def of_dump(path: Path, canary: str) -> tuple[Mapping[str, Any], Around]:
     for raw in split(path):
         if isinstance(raw, DumpError):
             raise raw
-        document = _document(raw)
+        document = raw.read()
         carried = isinstance(document, Mapping) and isinstance(document.get("record"), Mapping)
         name = str(document.get("id", raw.fallback_id)) if isinstance(document, Mapping) else raw.fallback_id
         names.append(name)
@@ -144,15 +145,6 @@ def of_dump(path: Path, canary: str) -> tuple[Mapping[str, Any], Around]:
     return record, alone(chosen, record["id"], labels)
 
 
-def _document(raw: RawCanary) -> Any:
-    if raw.document is not None:
-        return raw.document
-    try:
-        return json.loads(raw.text)
-    except ValueError as error:
-        raise DumpError(f"not JSON: {error}", where=raw.place) from error
-
-
 def dump_bytes(document: Any) -> bytes:
     """Write a dump as a file: one line of JSON, compressed; the same dump gives the same bytes."""
     return gzip.compress(f"{json.dumps(document, allow_nan=False, separators=(',', ':'))}\n".encode("ascii"), 6, mtime=0)
@@ -161,11 +153,6 @@ def dump_bytes(document: Any) -> bytes:
 def dump_name(verdict_id: str) -> str:
     """Name the file of a dump."""
     return f"{''.join(c if c.isascii() and (c.isalnum() or c in '._-') else '_' for c in verdict_id)[:100]}.jsonl.gz"
-
-
-def label_row(label: Label) -> dict[str, Any]:
-    """Write a label for a page."""
-    return {"label": label.label, "by": label.by, "why": label.why, "at": label.at}
 
 
 def _in_page(document: Any, verdict_id: str) -> tuple[str, str]:

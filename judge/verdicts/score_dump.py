@@ -11,16 +11,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from judge.config.load import DEFAULT_JUDGE, load_configs, parse_config, with_judge
+from judge.config.load import load_configs, parse_config, with_judge
 from judge.core.canary import judge_canary
-from judge.core.config import CanaryConfig, Margin, MetricConfig
+from judge.core.config import DEFAULT_JUDGE, CanaryConfig, MetricConfig
 from judge.core.model import Series, SeriesPair, Window
 from judge.errors import ConfigError, DumpError, Fault
 from judge.settings import DEFAULT_CONFIG_DIR
 from judge.sources.dumps.dump import Dump
 from judge.sources.dumps.read import RawCanary, load_dump, parse, split
+from judge.sources.dumps.write import meaning
 from judge.verdicts.analysis import Analysis, question
-from judge.verdicts.record_reader import read_problem
+from judge.verdicts.record_reader import key, read_problem
 from judge.verdicts.records import write_record
 from judge.wire.json import dumps
 from judge.wire.record import request_fields
@@ -161,14 +162,14 @@ def _as_asked(dump: Dump) -> tuple[Dump, list[str]]:
     if dump.record is None:
         return dump, []
     try:
-        results = {_key(result["name"], result["labels"]): result for result in dump.record["verdict"]["results"]}
-        samples = {_key(sample["metric"], sample["labels"]): sample for sample in dump.record["samples"]}
+        results = {key(result["name"], result["labels"]): result for result in dump.record["verdict"]["results"]}
+        samples = {key(sample["metric"], sample["labels"]): sample for sample in dump.record["samples"]}
         pairs = tuple(
             replace(
                 pair,
-                queries=dict(results.get(_key(pair.metric, pair.labels), {}).get("queries", {})),
-                warnings=tuple(samples.get(_key(pair.metric, pair.labels), {}).get("warnings", ())),
-                problem=read_problem(samples.get(_key(pair.metric, pair.labels), {}).get("problem")),
+                queries=dict(results.get(key(pair.metric, pair.labels), {}).get("queries", {})),
+                warnings=tuple(samples.get(key(pair.metric, pair.labels), {}).get("warnings", ())),
+                problem=read_problem(samples.get(key(pair.metric, pair.labels), {}).get("problem")),
             )
             for pair in dump.pairs
         )
@@ -182,10 +183,6 @@ def _as_asked(dump: Dump) -> tuple[Dump, list[str]]:
         what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise DumpError([Fault(path="record", message=f"is not whole: {what}")], where=dump.id) from error
     return replace(dump, pairs=pairs, traffic=traffic, conditions=conditions), given
-
-
-def _key(metric: str, labels: Mapping[str, str]) -> tuple[str, tuple[tuple[str, str], ...]]:
-    return metric, tuple(sorted(labels.items()))
 
 
 def _request(dump: Dump, config: CanaryConfig) -> Request:
@@ -283,15 +280,4 @@ def _metric(metric: MetricConfig, dump: Dump) -> Mapping[str, Any]:
     counted = any(pair.metric == metric.name and pair.baseline_total is not None for pair in dump.pairs)
     query = "recorded{${scope}}"
     found: dict[str, Any] = {"name": metric.name, **({"numerator": query, "denominator": query} if counted else {"query": query})}
-    found |= {"direction": metric.direction.value, "critical": metric.critical, "group": metric.group}
-    if metric.unit:
-        found["unit"] = metric.unit
-    if metric.limit is not None:
-        found["limit"] = {key: value for key, value in (("min", metric.limit.min), ("max", metric.limit.max)) if value is not None}
-    else:
-        found |= {"tolerance": _margin(metric.tolerance), "must_detect": _margin(metric.must_detect)}
-    return found
-
-
-def _margin(margin: Margin) -> dict[str, Any]:
-    return {"relative": f"{margin.relative * 100:.12g}%", "absolute": margin.absolute}
+    return found | meaning(metric)

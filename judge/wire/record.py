@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from judge.core.conditions import Conditions
 from judge.core.config import CanaryConfig
+from judge.core.formatting import number_or_word
 from judge.core.model import Comparison, MetricResult, Series, SeriesPair, Traffic, Verdict, Window
 from judge.wire.json import plain
 from judge.wire.request import Request
@@ -46,18 +46,9 @@ def record(
 
 def request_fields(request: Request) -> dict[str, Any]:
     """Write the question."""
-    return {
-        "config": request.config,
-        "baseline": request.baseline,
-        "canary": request.canary,
-        "scope": request.scope,
-        "args": dict(request.args),
-        "rollout": request.rollout,
-        "start": request.start,
-        "end": request.end,
-        "window": request.window,
-        "look": request.look,
-    }
+    fields = asdict(replace(request, args=dict(request.args)))
+    del fields["detail"]
+    return fields
 
 
 def _traffic(traffic: Traffic, config: CanaryConfig) -> dict[str, Any]:
@@ -148,10 +139,4 @@ def _samples(pair: SeriesPair) -> dict[str, Any]:
 def series_fields(series: Series) -> dict[str, Any]:
     """Write samples; infinite values become words, since JSON has no number for them."""
     values = series.v.tolist()
-    return {"t": series.t.tolist(), "v": values if np.isfinite(series.v).all() else [_value(value) for value in values]}
-
-
-def _value(value: float) -> float | str:
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return {"t": series.t.tolist(), "v": values if np.isfinite(series.v).all() else [number_or_word(value) for value in values]}

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from judge.lint.registry import RULES
+from judge.lint.rules import RULES
 from tests.argo.argo import ROLLOUT
 from tests.argo.conftest import GUIDE, ROOT
 from tests.servers import loopback

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from judge.core.mann_whitney.judge import judge_single_look
+from judge.core.canary import judge_single_look
 from judge.core.model import Outcome
 from judge.core.sequential.judge import judge_sequential
 from judge.core.sequential.settings import SequentialSettings

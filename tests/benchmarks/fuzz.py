@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +179,7 @@ def measure(count: int, *, seed: int = 1, callers: int = 1) -> tuple[Counter[int
         good = {"config": "http-service", "baseline": dump.args["baseline"], "canary": dump.args["canary"], "service": "shop"}
         good |= {"start": "2025-11-20T08:30:00Z", "end": "2025-11-20T09:00:00Z"}
         settings = Settings(sources={"default": RecordedSettings(type="dumps", path=str(recording))}, config_dir=place / "configs")
-        settings = replace(settings, archive_url=f"sqlite:///{place / 'judge.sqlite'}", tokens_file=place / "tokens.yaml")
+        settings = settings.model_copy(update={"archive_url": f"sqlite:///{place / 'judge.sqlite'}", "tokens_file": place / "tokens.yaml"})
         archive = open_archive(settings.archive_url)
         app = create_app(Service(settings, archive), clock=lambda: NOW)
         with ThreadPoolExecutor(callers) as pool:

@@ -27,6 +27,12 @@ _TARGETS = np.array([Z, -Z, 0.0])
 Indices = NDArray[np.intp]
 
 
+def deviations(spread: Spread, ties: Floats) -> Floats:
+    """Sigma for many tie sums, none of which ties everything."""
+    found: Floats = np.sqrt(spread._factor * (spread._total - ties / spread._pairs))
+    return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Intervals:
     """One interval a row, arrays of shape (rows,); `tied` marks those for which Kayenta throws, NaN in the others."""
@@ -91,7 +97,7 @@ class _Rows:
         self.ties = np.zeros(rows)
         for row in np.flatnonzero((xs[:, 1:] == xs[:, :-1]).any(axis=1) | (ys[:, 1:] == ys[:, :-1]).any(axis=1)):
             self.ties[row] = Side.of(xs[row]).ties + Side.of(ys[row]).ties
-        self.sigma = self.spread.deviations(self.ties)
+        self.sigma = deviations(self.spread, self.ties)
         self.low, self.high = xs[:, 0] - ys[:, -1], xs[:, -1] - ys[:, 0]
         self.tied = np.zeros(rows, dtype=np.bool_)
         self._lookups: dict[int, Lookup] = {}
@@ -122,7 +128,7 @@ class _Rows:
         dz = others + np.where(moved > y, 1.0, np.where(moved == y, 0.5, 0.0)) - self.spread.half
         ties = self.ties + np.where(moved == y, 6.0, 0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            found: Floats = (dz - 0.5 * np.sign(dz)) / self.spread.deviations(ties)
+            found: Floats = (dz - 0.5 * np.sign(dz)) / deviations(self.spread, ties)
         return found
 
     def statistic(self, row: Indices, mu: Floats) -> Floats:

@@ -235,12 +235,11 @@ def test_a_service_that_is_not_there_says_what_was_looked_for(tmp_path):
 
 
 def test_a_proposal_changes_two_lines_of_the_file_and_no_comment(tmp_path):
-    config = load_config(CONFIG)
     settings = [
         {"key": "metrics.latency-p99.tests", "after": {"spread": False}},
         {"key": "metrics.latency-p50.tolerance", "after": "10%"},
     ]
-    diff, after = proposed_file(CONFIG, config, settings)
+    diff, after = proposed_file(CONFIG, settings)
     changed = [line for line in diff.splitlines() if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
     (tmp_path / "proposed.yaml").write_text(after)
     loaded = load_config(tmp_path / "proposed.yaml")

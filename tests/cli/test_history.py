@@ -9,7 +9,6 @@ import json
 import re
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -478,7 +477,7 @@ def test_a_damaged_record_is_named_and_the_others_judged(judge, url):
 
 
 def test_retention_of_the_settings_is_what_prune_and_the_service_use(settings, tmp_path):
-    service = Service(replace(settings, archive_keep_days=30.0, archive_keep_labelled=False), open_archive("none"))
+    service = Service(settings.model_copy(update={"archive_keep_days": 30.0, "archive_keep_labelled": False}), open_archive("none"))
 
     assert (service.retention.days, service.retention.megabytes, service.retention.labelled) == (30.0, None, False)
     assert Service(settings, open_archive("none")).retention.for_ever

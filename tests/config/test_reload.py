@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import replace
 
 import pytest
 
@@ -142,7 +141,7 @@ def tokens(*given):
 
 def test_tokens_are_changed_without_a_restart(tmp_path, service, write):
     write("tokens.txt", tokens(OLD))
-    service = Service(replace(service.settings, tokens_file=tmp_path / "tokens.txt"), NoArchive())
+    service = Service(service.settings.model_copy(update={"tokens_file": tmp_path / "tokens.txt"}), NoArchive())
     client = create_app(service).test_client()
 
     def status(token):

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from judge.cli.main import cli
-from judge.lint.registry import RULES
+from judge.lint.rules import RULES
 from tests.docs.pages import blocks
 from tests.history import openmetrics, rollouts
 from tests.lint import LIVE

@@ -15,8 +15,8 @@ from ruamel.yaml import YAML
 from judge.cli.main import cli
 from judge.lint.checker import check
 from judge.lint.documents import Broken, Document, Skipped, line_of, read, split
-from judge.lint.registry import RULES
 from judge.lint.rule import Kind
+from judge.lint.rules import RULES
 
 ROOT = Path(__file__).parents[2]
 GATE = (ROOT / "configs" / "argo" / "judge-gate.yaml").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from judge.cli.main import cli
 from judge.lint.checker import UNUSABLE
-from judge.lint.registry import RULES
+from judge.lint.rules import RULES
 from tests.lint import LIVE
 
 ROOT = Path(__file__).parents[2]

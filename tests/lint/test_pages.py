@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from judge.cli.main import cli
-from judge.lint.registry import RULES
+from judge.lint.rules import RULES
 from tests.lint import LIVE
 
 ROOT = Path(__file__).parents[2]

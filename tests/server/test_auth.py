@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
 
 import pytest
 
@@ -37,7 +36,7 @@ def tenants(settings, tmp_path):
     lines = [f'  - {{name: {name}, sha256: "{digest_of(token)}", {ENTRIES[name]}}}' for name, token in TOKENS.items()]
     (tmp_path / "tokens.yaml").write_text("\n".join(["tokens:", *lines, "open: [description]", ""]), encoding="utf-8")
     archive = open_archive(settings.archive_url)
-    service = Service(replace(settings, config_dir=tmp_path, tokens_file=tmp_path / "tokens.yaml"), archive)
+    service = Service(settings.model_copy(update={"config_dir": tmp_path, "tokens_file": tmp_path / "tokens.yaml"}), archive)
     assert sorted(service.configs) == ["a-shop", "b-shop"]
     yield create_app(service, clock=lambda: NOW).test_client()
     archive.close()

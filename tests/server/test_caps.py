@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -42,7 +41,7 @@ def door(settings, tmp_path):
 
     with loopback(nothing) as server:
         source = PrometheusSettings(url=server.url, max_points=100, max_query_length=500)
-        service = Service(replace(settings, sources={"default": source}, config_dir=tmp_path, max_body=4096), archive)
+        service = Service(settings.model_copy(update={"sources": {"default": source}, "config_dir": tmp_path, "max_body": 4096}), archive)
         yield create_app(service, clock=lambda: NOW).test_client(), count
     archive.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from dataclasses import replace
 
 import pytest
 from flask import Blueprint
@@ -50,7 +49,7 @@ def new_app(settings, tmp_path):
     ]
     (tmp_path / "tokens.yaml").write_text("tokens:\n" + "".join(f"  - {{{entry}}}\n" for entry in entries), encoding="utf-8")
     archive = open_archive(settings.archive_url)
-    service = Service(replace(settings, config_dir=tmp_path, tokens_file=tmp_path / "tokens.yaml"), archive)
+    service = Service(settings.model_copy(update={"config_dir": tmp_path, "tokens_file": tmp_path / "tokens.yaml"}), archive)
     assert sorted(service.configs) == ["a-shop", "b-shop"]
     yield lambda: create_app(service, clock=lambda: NOW)
     archive.close()

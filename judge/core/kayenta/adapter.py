@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from judge.core import formatting as words
-from judge.core.classification import classify
+from judge.core.classification import blank_result, classify
 from judge.core.config import CanaryConfig, MetricConfig
 from judge.core.coverage import complete, source_trouble
 from judge.core.kayenta.judge import judge_kayenta
@@ -174,23 +177,16 @@ def _result(pair: SeriesPair, metric: MetricConfig, found: KayentaMetric) -> Met
     reason = found.reason if found.reason is not None else "no change that Kayenta's rule calls one"
     if pair.problem is not None:
         classification, reason = pair.problem.classification, pair.problem.message
-    return MetricResult(
-        name=pair.metric,
+    # `critical` is what the config says; Kayenta's own says whether it failed the canary.
+    return replace(
+        blank_result(pair, metric),
         classification=classification,
         reason=reason,
-        group=metric.group,
-        weight=0.0,
-        # What the config says; Kayenta's own `critical` says whether it failed the canary.
-        critical=metric.critical,
-        direction=metric.direction.value,
         tolerance=words.percent(metric.tolerance.relative),
         must_detect="",
-        unit=metric.unit,
-        labels=pair.labels,
         n_baseline=found.baseline.count,
         n_canary=found.canary.count,
         comparison=_comparison(pair, found),
-        queries=pair.queries,
         warnings=(*pair.warnings, *found.warnings),
     )
 
@@ -199,7 +195,7 @@ def _comparison(pair: SeriesPair, found: KayentaMetric) -> Comparison | None:
     """Kayenta's own numbers, with Mann-Whitney's p beside them."""
     if found.interval is None:
         return None
-    canary, baseline = (values[~_nan(values)] for values in (values_of(pair, "canary"), values_of(pair, "baseline")))
+    canary, baseline = (values[~np.isnan(values)] for values in (values_of(pair, "canary"), values_of(pair, "baseline")))
     if not len(canary) or not len(baseline):
         return None
     ranks = mann_whitney(canary, baseline)
@@ -224,7 +220,3 @@ def _comparison(pair: SeriesPair, found: KayentaMetric) -> Comparison | None:
         baseline_value=mean,
         canary_value=found.canary.mean,
     )
-
-
-def _nan(values: Floats) -> Any:
-    return values != values  # noqa: PLR0124 - only NaN differs from itself

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from judge.core.kayenta.counting import sortable
+from judge.core.kayenta.counting import AllTied, sortable
 from judge.core.kayenta.java_json import MetricRule
-from judge.core.kayenta.kernel import AllTied, Interval, rank_interval
-from judge.core.kayenta.noise import JavaGaussians, noisy
+from judge.core.kayenta.kernel import Interval, rank_interval
 from judge.core.kayenta.results import Label
 from judge.core.kayenta.transform import mean
 from judge.core.model import Floats
@@ -40,15 +39,13 @@ class Found:
     constants: bool = False
 
 
-def classify(rule: MetricRule, canary: Floats, baseline: Floats, gaussians: JavaGaussians | None = None) -> Found:
+def classify(rule: MetricRule, canary: Floats, baseline: Floats) -> Found:
     """Compare one metric's samples, transformed already.
 
     Parameters
     ----------
     canary, baseline : array of shape (n,) and (m,)
         No NaN; perhaps empty.
-    gaussians : JavaGaussians, optional
-        Where given, two different constants get Kayenta's noise; otherwise they are compared as they are.
     """
     if not len(canary) or not len(baseline):  # 1
         return _no_data(rule)
@@ -60,13 +57,7 @@ def classify(rule: MetricRule, canary: Floats, baseline: Floats, gaussians: Java
     if constants and canary[0] == baseline[0]:  # 3
         return Found(label=Label.PASS, critical=False)
     try:
-        if constants and gaussians is None:
-            interval = _between_constants(canary, baseline)
-        else:
-            if constants and gaussians is not None:  # 4
-                canary = noisy(canary, gaussians)
-                baseline = noisy(baseline, gaussians)
-            interval = rank_interval(canary, baseline)  # 5
+        interval = _between_constants(canary, baseline) if constants else rank_interval(canary, baseline)  # 4, 5
     except AllTied:
         return Found(label=Label.ERROR, critical=False, reason=FAILED, ratio=None, constants=constants)
     ratio = mean_ratio(canary, baseline)  # 6

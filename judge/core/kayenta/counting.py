@@ -100,11 +100,6 @@ class Spread:
             raise AllTied
         return math.sqrt(variance)
 
-    def deviations(self, ties: Floats) -> Floats:
-        """Sigma for many tie sums, none of which ties everything."""
-        found: Floats = np.sqrt(self._factor * (self._total - ties / self._pairs))
-        return found
-
     def statistic(self, u: float, ties: float) -> float:
         """Deviation of U from its expectation, corrected for continuity, in standard deviations."""
         dz = u - self.half

@@ -36,12 +36,9 @@ from judge.core.kayenta.java_json import (
     read_pair,
     score_thresholds,
 )
-from judge.core.kayenta.noise import JavaGaussians
-from judge.core.kayenta.results import KayentaMetric, KayentaResult, to_json
+from judge.core.kayenta.results import KayentaMetric, KayentaResult
 from judge.core.kayenta.scoring import score, summary_of
 from judge.core.kayenta.transform import describe, transform
-
-__all__ = ["KayentaFault", "KayentaMetric", "KayentaResult", "judge_kayenta", "to_json"]
 
 
 def judge_kayenta(
@@ -52,7 +49,6 @@ def judge_kayenta(
     step: float | None = None,
     rate_window: float | Mapping[str, float] | None = None,
     look: int = 1,
-    noise_seed: int | None = None,
 ) -> KayentaResult:
     """Judge one canary as Kayenta would.
 
@@ -67,8 +63,6 @@ def judge_kayenta(
         Seconds of data under each sample, of all metrics or by metric name.
     look : int
         Which look at this rollout it is, from 1.
-    noise_seed : int, optional
-        For comparing with Kayenta only: what its ``java.util.Random`` was seeded with.
 
     Raises
     ------
@@ -85,7 +79,6 @@ def judge_kayenta(
     """
     entries = metric_entries(config)
     rules: dict[str | None, MetricRule] = {}
-    gaussians = None if noise_seed is None else JavaGaussians(noise_seed)
     if not isinstance(pairs, list | tuple):
         raise KayentaFault(PAIRS, "need a list of metric set pairs")
     results = []
@@ -96,7 +89,7 @@ def judge_kayenta(
                 raise KayentaFault(f"{pair.path}.name", f"Could not find metric config for {pair.name} in {CONFIG}.metrics")
             rules[pair.name] = metric_rule(*entries[pair.name])
         window = rate_window.get(pair.name or "") if isinstance(rate_window, Mapping) else rate_window
-        results.append(_judge_metric(rules[pair.name], pair, gaussians, step=step, rate_window=window))
+        results.append(_judge_metric(rules[pair.name], pair, step=step, rate_window=window))
     weights = group_weights(config)
     passing, marginal = score_thresholds(thresholds)
     groups, total, reason = score(results, weights)
@@ -110,11 +103,9 @@ def judge_kayenta(
     )
 
 
-def _judge_metric(
-    rule: MetricRule, pair: Pair, gaussians: JavaGaussians | None, *, step: float | None, rate_window: float | None
-) -> KayentaMetric:
+def _judge_metric(rule: MetricRule, pair: Pair, *, step: float | None, rate_window: float | None) -> KayentaMetric:
     canary, baseline = transform(pair.canary, rule), transform(pair.baseline, rule)
-    found = classify(rule, canary, baseline, gaussians)
+    found = classify(rule, canary, baseline)
     warnings = cautions.cautions(rule, found, canary, baseline)
     warnings += cautions.overlapping(min(len(canary), len(baseline)), step=step, rate_window=rate_window)
     for side, values in (("canary", pair.canary), ("baseline", pair.baseline)):

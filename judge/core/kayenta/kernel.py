@@ -19,11 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from judge.core.kayenta.brent import brent
-from judge.core.kayenta.counting import LARGEST, AllTied, Side, Statistic, by_ranking, has_negative_zero
+from judge.core.kayenta.counting import LARGEST, Side, Statistic, by_ranking, has_negative_zero
 from judge.core.kayenta.shift_counts import Lookup
 from judge.core.model import Floats
-
-__all__ = ["AllTied", "Interval", "Z", "rank_interval"]
 
 Z = 2.326347874040841
 """Kayenta's 98 %: commons-math's quantile, one unit of the last place above the standard library's."""

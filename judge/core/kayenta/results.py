@@ -6,12 +6,12 @@ Kayenta has no place for them, so they are not in its JSON.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from judge.core.formatting import number_or_word
 from judge.core.kayenta.kernel import Interval
 from judge.core.kayenta.transform import Stats
 
@@ -97,9 +97,14 @@ def to_json(result: KayentaResult) -> dict[str, Any]:
         "judgeName": JUDGE_NAME,
         "results": [_metric(metric) for metric in result.results],
         "groupScores": [
-            {"name": group.name, "score": _number(group.score), "classification": "", "classificationReason": ""} for group in result.groups
+            {"name": group.name, "score": number_or_word(group.score), "classification": "", "classificationReason": ""}
+            for group in result.groups
         ],
-        "score": {"score": _number(result.score), "classification": str(result.summary), "classificationReason": result.reason},
+        "score": {
+            "score": number_or_word(result.score),
+            "classification": str(result.summary),
+            "classificationReason": result.reason,
+        },
     }
 
 
@@ -113,7 +118,7 @@ def _metric(metric: KayentaMetric) -> dict[str, Any]:
         "groups": None if metric.groups is None else list(metric.groups),
         "experimentMetadata": {"stats": _stats(metric.canary)},
         "controlMetadata": {"stats": _stats(metric.baseline)},
-        "resultMetadata": None if metric.ratio is None else {"ratio": _number(metric.ratio)},
+        "resultMetadata": None if metric.ratio is None else {"ratio": number_or_word(metric.ratio)},
         "critical": metric.critical,
         "muted": metric.muted,
     }
@@ -122,10 +127,4 @@ def _metric(metric: KayentaMetric) -> dict[str, Any]:
 
 def _stats(stats: Stats) -> dict[str, Any]:
     numbers = {"min": stats.min, "max": stats.max, "mean": stats.mean, "std": stats.std}
-    return {key: _number(value) for key, value in numbers.items()} | {"count": stats.count}
-
-
-def _number(value: float) -> float | str:
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return {key: number_or_word(value) for key, value in numbers.items()} | {"count": stats.count}

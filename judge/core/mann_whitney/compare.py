@@ -14,8 +14,8 @@ import math
 import numpy as np
 
 from judge.core.config import Direction, MetricConfig
-from judge.core.mann_whitney.sample import Sample
 from judge.core.model import Comparison, Counts, Floats
+from judge.core.samples import Sample
 from judge.core.statistics.counts import dispersion, newcombe, ratio_exceeds
 from judge.core.statistics.ranks import Shift, hodges_lehmann, mann_whitney
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from judge.core.config import Margin, MetricConfig
-from judge.core.mann_whitney.sample import Sample
 from judge.core.model import Classification, Floats, SeriesPair
 from judge.core.samples import (
     INFINITE_SHARE,
+    Sample,
     Side,
     both_sides,
     compared_values,

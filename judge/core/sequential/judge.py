@@ -31,7 +31,6 @@ from judge.core.sequential.settings import SequentialSettings, for_requests, req
 class _Case:
     """One pair on its way: `result` where it is settled without statistics."""
 
-    pair: SeriesPair
     metric: MetricConfig
     blank: MetricResult
     evidence: Evidence | None = None
@@ -49,49 +48,8 @@ def judge_sequential(
 ) -> Verdict:
     """Judge a canary against its baseline at one of several planned looks.
 
-    Parameters
-    ----------
-    config : CanaryConfig
-        Every pair's metric must be one of its metrics. A metric without a pair
-        counts as `nodata`.
-    pairs : sequence of SeriesPair
-        Both sides of each metric, one pair for each label set, from the canary's
-        start to this look.
-    traffic : Traffic, optional
-        Requests on both sides; needed where the config asks for a minimum.
-    window : Window, optional
-        Which look this is, of how many; without it this is the last one of the
-        config's plan.
-    warnings : sequence of str
-        What the reader of the verdict should know besides.
-    settings : SequentialSettings, optional
-        Instead of what the config says.
-
-    Returns
-    -------
-    Verdict
-        Never raises for bad data: a metric that cannot be judged is a result.
-
-    Raises
-    ------
-    KeyError
-        Where a pair's metric is not in the config.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from judge.core.config import MetricConfig
-    >>> from judge.core.model import Series
-    >>> t = np.arange(40) * 15.0
-    >>> slow = SeriesPair(
-    ...     metric="latency",
-    ...     baseline=Series(t=t, v=100 + 5 * np.sin(7 * t)),
-    ...     canary=Series(t=t, v=130 + 5 * np.cos(5 * t)),
-    ... )
-    >>> config = CanaryConfig(name="doc", metrics=(MetricConfig(name="latency", critical=True),), judge="sequential")
-    >>> verdict = judge_sequential(config, [slow])
-    >>> verdict.outcome.value, verdict.score, verdict.results[0].classification.value
-    ('fail', 0.0, 'high')
+    The parameters are those of `judge.core.canary.judge_canary`. `settings` replaces what the config says.
+    A pair's series reach from the canary's start to this look.
     """
     sizes = requests_of(traffic, pairs)
     settings = for_requests(settings_of(config) if settings is None else settings, sizes)
@@ -142,7 +100,7 @@ def _prepare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> _C
     asked_twice = bool(pair.queries) and pair.queries.get("baseline") == pair.queries.get("canary")
     if pair.problem is not None or metric.limit is not None or missing_side(pair) or asked_twice:
         settled = classify(pair, metric, config)
-        return _Case(pair=pair, metric=metric, blank=blank, result=settled)
+        return _Case(metric=metric, blank=blank, result=settled)
     evidence = gather(pair, rate_window=metric.rate_window, step=config.window.step)
     needed = metric.min_samples if metric.min_samples is not None else config.min_samples
     if evidence.ranked is not None:
@@ -154,8 +112,8 @@ def _prepare(pair: SeriesPair, metric: MetricConfig, config: CanaryConfig) -> _C
                 refusal += f" ({evidence.stride} consecutive samples share data, so {len(evidence.canary)} are but {n_canary})"
             evidence = replace(evidence, refusal=refusal, ranked=None)
     if evidence.refusal:
-        return _Case(pair=pair, metric=metric, blank=blank, evidence=evidence, result=explanation.refused(blank, evidence))
-    return _Case(pair=pair, metric=metric, blank=blank, evidence=evidence)
+        return _Case(metric=metric, blank=blank, evidence=evidence, result=explanation.refused(blank, evidence))
+    return _Case(metric=metric, blank=blank, evidence=evidence)
 
 
 def _weights(cases: Sequence[_Case], config: CanaryConfig) -> list[float]:

@@ -199,10 +199,6 @@ def _plain(saying: Saying) -> str:
     )
 
 
-def _zero(saying: Saying) -> str:
-    return f"zero throughout on both sides; n={len(saying.evidence.canary)}"
-
-
 def _beyond(saying: Saying) -> str:
     return (
         f"{_change(saying)} ({_interval(saying)}), but look {saying.look.number} is beyond the {saying.look.of} planned "
@@ -242,7 +238,7 @@ _SENTENCES: dict[Ground, Callable[[Saying], str]] = {
     Ground.RANKS: _disagreed,
     Ground.PARTLY: _partly,
     Ground.LACKING: _lacking,
-    Ground.ZERO: _zero,
+    Ground.ZERO: lambda saying: f"zero throughout on both sides; n={len(saying.evidence.canary)}",
     Ground.BEYOND: _beyond,
     Ground.NONE: _plain,
 }

@@ -20,7 +20,6 @@ from statistics import NormalDist
 import numpy as np
 
 from judge.core.model import Floats
-from judge.core.statistics.special import betainc
 
 
 def ratio_exceeds(events: float, total: float, base_events: float, base_total: float, *, ratio: float) -> float:
@@ -43,6 +42,8 @@ def ratio_exceeds(events: float, total: float, base_events: float, base_total: f
     if total <= 0 or base_total <= 0:
         msg = f"both totals must be positive, got {total} and {base_total}"
         raise ValueError(msg)
+    from scipy.special import betainc
+
     share = ratio * total / (ratio * total + base_total)
     return float(betainc(events, base_events + 1, share))
 

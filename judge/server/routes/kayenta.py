@@ -13,8 +13,10 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from judge.core.formatting import number_or_word
 from judge.core.kayenta.java_json import score_thresholds
-from judge.core.kayenta.judge import judge_kayenta, to_json
+from judge.core.kayenta.judge import judge_kayenta
+from judge.core.kayenta.results import to_json
 from judge.errors import Busy, Fault, JudgeError, RequestError, VerdictNotFound
 from judge.kayenta.executions import Executions
 from judge.kayenta.plan import plan_series
@@ -95,22 +97,13 @@ def drop_config(config_id: str) -> Response:
     return Response(status=204)
 
 
-@routes.post("/canary/<config_id>", needs=KAYENTA)
-def initiate(config_id: str) -> Response:
-    """Begin a canary with a known config."""
-    return _accept_canary({**_find(config_id), "id": config_id}, _body())
-
-
 @routes.post("/canary", needs=KAYENTA)
-def initiate_ad_hoc() -> Response:
-    """Begin a canary with a config in the body."""
-    body = _body()
-    return _accept_canary(_checked_config(_part(body, "canaryConfig", Mapping), ad_hoc=True), _part(body, "executionRequest", Mapping))
-
-
-def _accept_canary(config: Mapping[str, Any], asked: Mapping[str, Any]) -> Response:
+@routes.post("/canary/<config_id>", needs=KAYENTA)
+def initiate(config_id: str = "") -> Response:
+    """Begin a canary with a known config, or with one in the body."""
     from judge.kayenta.fetch import read_scopes
 
+    config, asked = _config_and_request(config_id)
     read_scopes(asked)
     score_thresholds(asked.get("thresholds") or {})
     application = request.args.get("application") or "ad-hoc"
@@ -146,20 +139,10 @@ def cancel(execution_id: str) -> Response:
 
 
 @routes.post("/standalone_canary_analysis", needs=KAYENTA)
-def begin_ad_hoc() -> Response:
-    """Begin a series of canaries with a config in the body."""
-    body = _body()
-    config = _checked_config(_part(body, "canaryConfig", Mapping), ad_hoc=True)
-    return _accept_series(config, _part(body, "executionRequest", Mapping))
-
-
 @routes.post("/standalone_canary_analysis/<config_id>", needs=KAYENTA)
-def begin(config_id: str) -> Response:
-    """Begin a series of canaries with a known config."""
-    return _accept_series({**_find(config_id), "id": config_id}, _body())
-
-
-def _accept_series(config: Mapping[str, Any], asked: Mapping[str, Any]) -> Response:
+def begin(config_id: str = "") -> Response:
+    """Begin a series of canaries with a known config, or with one in the body."""
+    config, asked = _config_and_request(config_id)
     plan, first_at = plan_series(asked, now=runtime().clock())
     application = request.args.get("application") or "ad-hoc"
     return send({"canaryAnalysisExecutionId": _executions().accept_series(config, plan, application=application, first_at=first_at)})
@@ -177,10 +160,7 @@ def series(execution_id: str) -> Response:
 @routes.get("/metricSetPairList/<list_id>", needs=KAYENTA)
 def get_pairs(list_id: str) -> Response:
     """Give stored samples."""
-    found = _executions().store.pairs(list_id)
-    if found is None:
-        raise VerdictNotFound(f"Could not find metric set pair list '{list_id}'.")
-    return send(found)
+    return send(_stored_pairs(list_id))
 
 
 @routes.post("/metricSetPairList", needs=KAYENTA)
@@ -228,9 +208,7 @@ def remote_judge() -> Response:
 def judge_kept() -> Response:
     """Judge stored samples by a known config."""
     with runtime().admission.hold(caller()):
-        pairs = _executions().store.pairs(request.args.get("metricSetPairListId", ""))
-        if pairs is None:
-            raise VerdictNotFound(f"Could not find metric set pair list '{request.args.get('metricSetPairListId', '')}'.")
+        pairs = _stored_pairs(request.args.get("metricSetPairListId", ""))
         config = _find(request.args.get("canaryConfigId", ""))
         thresholds = {"pass": _number("passThreshold"), "marginal": _number("marginalThreshold")}
         return send(to_json(judge_kayenta(config, thresholds, pairs)))
@@ -250,6 +228,14 @@ def _executions() -> Executions:
     return executions
 
 
+def _config_and_request(config_id: str) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Read what is to be judged: by a known config, or by one in the body beside the request."""
+    body = _body()
+    if config_id:
+        return {**_find(config_id), "id": config_id}, body
+    return _checked_config(_part(body, "canaryConfig", Mapping), ad_hoc=True), _part(body, "executionRequest", Mapping)
+
+
 def _find(config_id: str) -> dict[str, Any]:
     """Find a config of the config folder by name, or a stored one by id."""
     _check_id(config_id)
@@ -258,6 +244,13 @@ def _find(config_id: str) -> dict[str, Any]:
     if config is None:
         raise VerdictNotFound(f"Could not find canary config '{config_id}'.")
     return config
+
+
+def _stored_pairs(list_id: str) -> Any:
+    found = _executions().store.pairs(list_id)
+    if found is None:
+        raise VerdictNotFound(f"Could not find metric set pair list '{list_id}'.")
+    return found
 
 
 def _json() -> Any:
@@ -285,8 +278,8 @@ def _part(body: Mapping[str, Any], key: str, kind: type) -> Any:
 
 def _words_for_numbers(document: Any) -> Any:
     """Write NaN and the infinities as the words that Jackson uses, all the way down."""
-    if isinstance(document, float) and document - document != 0:
-        return "NaN" if document != document else "Infinity" if document > 0 else "-Infinity"  # noqa: PLR0124 - only NaN differs from itself
+    if isinstance(document, float):
+        return number_or_word(document)
     if isinstance(document, list):
         return [_words_for_numbers(part) for part in document]
     if isinstance(document, dict):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Self
+from typing import Self
 
 from judge.errors import ArchiveError, VerdictNotFound
 from judge.observer import CIRCUITS, observed
@@ -28,9 +28,11 @@ class Metered:
         self.headers: Mapping[str, str] = {ID_HEADER: id} if id else {}
         self._along = nullcontext(self.headers)
 
-    def stage(self, name: str) -> AbstractContextManager[object]:
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
         """Measure a stage."""
-        return _Timed(signals.of(signals.STAGE_SECONDS, name))
+        with signals.of(signals.STAGE_SECONDS, name).time():
+            yield
 
     def question(self, source: str, text: str, *, system: str) -> AbstractContextManager[Mapping[str, str]]:
         """Send the id along."""
@@ -47,9 +49,17 @@ class Metered:
             signals.of(signals.QUERIES, source, outcome).inc(count)
         signals.of(signals.CIRCUIT, source).set(CIRCUITS.index(circuit))
 
-    def archive(self, operation: str) -> AbstractContextManager[object]:
+    @contextmanager
+    def archive(self, operation: str) -> Iterator[None]:
         """Measure a transaction, and count one that failed."""
-        return _Transaction(operation)
+        with signals.of(signals.ARCHIVE_SECONDS, operation).time():
+            try:
+                yield
+            except VerdictNotFound:
+                raise
+            except ArchiveError:
+                signals.of(signals.ARCHIVE_ERRORS, operation).inc()
+                raise
 
     @contextmanager
     def execution(self, id: str, *, taken_over: bool) -> Iterator[None]:
@@ -79,31 +89,3 @@ class Metered:
         signals.of(signals.CONFIGS, "faulty").set(faulty)
         if not faulty:
             signals.RELOADED.set(time.time())
-
-
-class _Timed:
-    __slots__ = ("_began", "_histogram")
-
-    def __init__(self, histogram: Any) -> None:
-        self._histogram = histogram
-
-    def __enter__(self) -> None:
-        self._began = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self._histogram.observe(time.perf_counter() - self._began)
-
-
-class _Transaction:
-    __slots__ = ("_began", "_operation")
-
-    def __init__(self, operation: str) -> None:
-        self._operation = operation
-
-    def __enter__(self) -> None:
-        self._began = time.perf_counter()
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        signals.of(signals.ARCHIVE_SECONDS, self._operation).observe(time.perf_counter() - self._began)
-        if isinstance(error, ArchiveError) and not isinstance(error, VerdictNotFound):
-            signals.of(signals.ARCHIVE_ERRORS, self._operation).inc()

@@ -76,7 +76,8 @@ class Tracing:
 
         # What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say wins.
         named = Resource({"service.name": "canary-judge", "service.version": __version__})
-        self._provider = TracerProvider(resource=named.merge(Resource.create()) if _is_named() else Resource.create(named.attributes))
+        is_named = os.environ.get("OTEL_SERVICE_NAME") or "service.name" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+        self._provider = TracerProvider(resource=named.merge(Resource.create()) if is_named else Resource.create(named.attributes))
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self.tracer = self._provider.get_tracer("judge", __version__)
 
@@ -114,10 +115,6 @@ class Tracing:
         """Send what is left, and stop."""
         self._provider.force_flush(FLUSH_MILLISECONDS)
         self._provider.shutdown()
-
-
-def _is_named() -> bool:
-    return bool(os.environ.get("OTEL_SERVICE_NAME")) or "service.name" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
 
 
 class Traced(Metered):

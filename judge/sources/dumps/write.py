@@ -48,20 +48,19 @@ def dump_document(
 
 
 def _metric(pair: SeriesPair, metric: MetricConfig) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "name": pair.metric,
-        "direction": metric.direction.value,
-        "group": metric.group,
-        "critical": metric.critical,
-        "baseline": _side(pair, "baseline"),
-        "canary": _side(pair, "canary"),
-    }
+    found = {"name": pair.metric, **meaning(metric), "baseline": _side(pair, "baseline"), "canary": _side(pair, "canary")}
     if pair.labels:
         found["labels"] = dict(pair.labels)
-    if metric.unit:
-        found["unit"] = metric.unit
     if pair.rate_window is not None:
         found["rate_window"] = pair.rate_window
+    return found
+
+
+def meaning(metric: MetricConfig) -> dict[str, Any]:
+    """Write what a config says of a metric beside its name and queries, as dumps and configs have it."""
+    found: dict[str, Any] = {"direction": metric.direction.value, "group": metric.group, "critical": metric.critical}
+    if metric.unit:
+        found["unit"] = metric.unit
     if metric.limit is not None:
         found["limit"] = {key: value for key, value in (("min", metric.limit.min), ("max", metric.limit.max)) if value is not None}
     else:

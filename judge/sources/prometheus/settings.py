@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
-from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit
 
 from pydantic import AfterValidator, Field, PrivateAttr
 
@@ -140,17 +140,3 @@ class PrometheusSettings(SourceSettings):
             asked["g0.step_input"] = f"{step:g}"
         found = f"{address.rstrip('/')}/graph?{urlencode(asked, errors='replace')}"
         return found if len(found) <= _LONGEST_LINK else ""
-
-
-def split_credentials(url: str) -> tuple[str, str, str]:
-    """Take ``user:password@``, the query and the final slash off an address: it, user, password.
-
-    Examples
-    --------
-    >>> split_credentials("https://me:p%40ss@prom.example:9090/prom/")
-    ('https://prom.example:9090/prom', 'me', 'p@ss')
-    """
-    parts = urlsplit(url)
-    _, _, host = parts.netloc.rpartition("@")
-    clean = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
-    return clean, unquote(parts.username or ""), unquote(parts.password or "")

@@ -20,6 +20,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import numpy as np
 from prometheus_api_client import PrometheusConnect
@@ -35,11 +36,12 @@ from judge.sources import Answer, Query, Source
 from judge.sources.circuit_breaker import Breaker
 from judge.sources.prometheus.http_client import EXCHANGE, BoundedSession, Exchange, Trust
 from judge.sources.prometheus.response import check_labels, drop_nan, join, label_text, read_series, shorten
-from judge.sources.prometheus.settings import PrometheusSettings, split_credentials
 from judge.sources.prometheus.staleness import drop_carried, selects_instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from judge.sources.prometheus.settings import PrometheusSettings
 
 
 # Prometheus refuses a range query of more steps.
@@ -376,3 +378,17 @@ def _decimal(number: float) -> str:
     ('1700000000', '0.25')
     """
     return f"{number:.3f}".rstrip("0").rstrip(".")
+
+
+def split_credentials(url: str) -> tuple[str, str, str]:
+    """Take ``user:password@``, the query and the final slash off an address: it, user, password.
+
+    Examples
+    --------
+    >>> split_credentials("https://me:p%40ss@prom.example:9090/prom/")
+    ('https://prom.example:9090/prom', 'me', 'p@ss')
+    """
+    parts = urlsplit(url)
+    _, _, host = parts.netloc.rpartition("@")
+    clean = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+    return clean, unquote(parts.username or ""), unquote(parts.password or "")

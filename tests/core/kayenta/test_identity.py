@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
-from judge.core.kayenta.judge import KayentaFault, judge_kayenta, to_json
-from judge.core.kayenta.kernel import AllTied, rank_interval
+from judge.core.kayenta.counting import AllTied
+from judge.core.kayenta.judge import KayentaFault, judge_kayenta
+from judge.core.kayenta.kernel import rank_interval
+from judge.core.kayenta.results import to_json
 from tests.core.kayenta.answers import SHARED, bits, recorded, sample
+from tests.core.kayenta.noise import rolled
 
 CONSTANTS = "both sides are constant and differ"
 
@@ -29,9 +33,9 @@ def floats(document):
 
 def answer(line, *, seeded):
     """The answer, and whether a roll of dice would be in Kayenta's."""
-    seed = line["noiseSeed"] if seeded else None
     try:
-        found = judge_kayenta(line["canaryConfig"], line["scoreThresholds"], line["metricSetPairList"], noise_seed=seed)
+        with rolled(line["noiseSeed"]) if seeded else nullcontext():
+            found = judge_kayenta(line["canaryConfig"], line["scoreThresholds"], line["metricSetPairList"])
     except KayentaFault:
         return {"error": True}, False
     return {"result": to_json(found)}, any(CONSTANTS in warning for warning in found.warnings)
@@ -39,16 +43,16 @@ def answer(line, *, seeded):
 
 def compare(lines):
     """Lines that differ, and lines in which both sides of a metric are constant and differ: compared with Kayenta's seed."""
-    different, rolled = [], []
+    different, tossed = [], []
     for line in lines:
         expected = {"error": True} if "error" in line["expected"] else line["expected"]
         found, dice = answer(line, seeded=False)
         if dice:
-            rolled.append(line["id"])
+            tossed.append(line["id"])
             found, _ = answer(line, seeded=True)
         if bits(found) != bits(expected):
             different.append(line["id"])
-    return different, rolled
+    return different, tossed
 
 
 def intervals_that_differ(lines):

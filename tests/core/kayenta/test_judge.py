@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from judge.core.kayenta.java_json import samples
-from judge.core.kayenta.judge import KayentaFault, judge_kayenta, to_json
-from judge.core.kayenta.noise import JavaGaussians
-from judge.core.kayenta.results import Label, Summary
+from judge.core.kayenta.judge import KayentaFault, judge_kayenta
+from judge.core.kayenta.results import Label, Summary, to_json
 from judge.core.kayenta.scoring import group_order, rounded
+from tests.core.kayenta.noise import JavaGaussians, rolled
 
 S = [float(i) for i in range(1, 11)]
 H = [float(i) for i in range(21, 31)]
@@ -57,10 +57,13 @@ def test_two_constants_are_compared_as_they_are(baseline, canary, label):
 
 
 def test_two_constants_get_one_verdict_and_not_kayentas_dice():
-    rolled = {only([100] * 30, [100.0005] * 30, noise_seed=seed).label for seed in range(20)}
+    dice = set()
+    for seed in range(20):
+        with rolled(seed):
+            dice.add(only([100] * 30, [100.0005] * 30).label)
     found = {only([100] * 30, [100.0005] * 30).label for _ in range(20)}
 
-    assert rolled == {Label.PASS, Label.HIGH}
+    assert dice == {Label.PASS, Label.HIGH}
     assert found == {Label.HIGH}
 
 

@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from judge.core.kayenta import kernel
 from judge.core.kayenta import shift_counts as probing
 from judge.core.kayenta.brent import brent
-from judge.core.kayenta.counting import by_ranking, has_negative_zero
-from judge.core.kayenta.kernel import AllTied, rank_interval
+from judge.core.kayenta.counting import AllTied, by_ranking, has_negative_zero
+from judge.core.kayenta.kernel import rank_interval
 from tests.benchmarks.kayenta_batch import rank_intervals
 from tests.core.kayenta import oracle
 

@@ -177,8 +177,14 @@ def door(settings, tmp_path, request):
     lines = [f'  - {{name: {name}, sha256: "{digest_of(token(name))}"{own if name == "ann" else ""}}}' for name in ("ann", "bob")]
     (tmp_path / "tokens.yaml").write_text("\n".join(["tokens:", *lines, ""]), encoding="utf-8")
     archive = open_archive(settings.archive_url)
-    told = replace(
-        settings, config_dir=tmp_path, tokens_file=tmp_path / "tokens.yaml", questions_at_once=2, questions_waiting=2, deadline=2.0
+    told = settings.model_copy(
+        update={
+            "config_dir": tmp_path,
+            "tokens_file": tmp_path / "tokens.yaml",
+            "questions_at_once": 2,
+            "questions_waiting": 2,
+            "deadline": 2.0,
+        }
     )
     service = Service(told, archive)
     go_on, ask = threading.Event(), service.ask

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -112,7 +111,7 @@ def test_a_busy_judge_says_so_as_the_config_wishes(settings, questions, tmp_path
     text = (DEMO / "http-service.yaml").read_text(encoding="utf-8")
     (tmp_path / "c.yaml").write_text(f"{text}\non_source_error: {on_source_error}\n", encoding="utf-8")
     archive = open_archive(settings.archive_url)
-    service = Service(replace(settings, config_dir=tmp_path, questions_at_once=1, questions_waiting=0), archive)
+    service = Service(settings.model_copy(update={"config_dir": tmp_path, "questions_at_once": 1, "questions_waiting": 0}), archive)
     client = create_app(service, clock=lambda: NOW).test_client()
     at_work, go_on = threading.Event(), threading.Event()
     ask = service.ask

@@ -415,12 +415,11 @@ def test_judging_a_stored_pair_list(client):
 
 
 def test_kayenta_configs_of_the_config_folder_are_served(settings, tmp_path):
-    from dataclasses import replace
 
     folder = tmp_path / "configs"
     folder.mkdir()
     (folder / "shop.json").write_text(json.dumps(CONFIG))
-    client = create_app(Service(replace(settings, config_dir=folder), open_archive(settings.archive_url))).test_client()
+    client = create_app(Service(settings.model_copy(update={"config_dir": folder}), open_archive(settings.archive_url))).test_client()
 
     assert [item["id"] for item in strict(client.get("/canaryConfig").text)] == ["shop"]
     assert strict(client.get("/canaryConfig/shop").text)["classifier"] == CONFIG["classifier"]

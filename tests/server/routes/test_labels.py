@@ -6,7 +6,6 @@ import json
 import sqlite3
 import threading
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 
@@ -183,7 +182,7 @@ def test_the_service_deletes_what_need_not_be_kept(settings, questions, monkeypa
     monkeypatch.setattr("judge.verdicts.service.TIDY_SECONDS", 0.01)
     monkeypatch.setattr("judge.verdicts.service.TIDY_PAUSE", 0.01)
     with closing(open_archive(settings.archive_url)) as archive:
-        service = Service(replace(settings, archive_keep_days=1.0), archive)
+        service = Service(settings.model_copy(update={"archive_keep_days": 1.0}), archive)
         for number, question in enumerate(questions.values()):
             service.ask(question, id=f"01{number}", now=NOW + 86_400 * number)
         stop, emptied = threading.Event(), threading.Event()
@@ -208,7 +207,7 @@ def test_the_service_deletes_what_need_not_be_kept(settings, questions, monkeypa
 def test_trouble_of_the_archive_is_waited_out(settings, monkeypatch):
     monkeypatch.setattr("judge.verdicts.service.TIDY_SECONDS", 0.01)
     stop, calls = threading.Event(), []
-    service = Service(replace(settings, archive_keep_days=1.0), NoArchive())
+    service = Service(settings.model_copy(update={"archive_keep_days": 1.0}), NoArchive())
 
     def failing(*_, **__):
         calls.append(1)

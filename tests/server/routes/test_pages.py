@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from dataclasses import replace
 
 import pytest
 
@@ -111,7 +110,9 @@ def test_one_metric_can_be_asked_for_by_its_name(client, judged):
 
 def test_links_keep_to_the_path_of_the_public_address(settings, questions):
     archive = open_archive(settings.archive_url)
-    client = create_app(Service(replace(settings, public_url="https://judge.example/canaries"), archive), clock=lambda: NOW).test_client()
+    client = create_app(
+        Service(settings.model_copy(update={"public_url": "https://judge.example/canaries"}), archive), clock=lambda: NOW
+    ).test_client()
     client.post("/v1/verdict", json=questions["bad"])
 
     found = [link for link in links(client.get("/").text) if not link.startswith("#")]
@@ -189,7 +190,9 @@ def guarded(settings, tmp_path):
     ]
     (tmp_path / "tokens.yaml").write_text("\n".join(["tokens:", *lines, ""]), encoding="utf-8")
     archive = open_archive(settings.archive_url)
-    yield create_app(Service(replace(settings, tokens_file=tmp_path / "tokens.yaml"), archive), clock=lambda: NOW).test_client()
+    yield create_app(
+        Service(settings.model_copy(update={"tokens_file": tmp_path / "tokens.yaml"}), archive), clock=lambda: NOW
+    ).test_client()
     archive.close()
 
 

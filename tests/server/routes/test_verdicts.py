@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -209,7 +208,7 @@ def test_health(client):
 
 def test_not_ready_without_a_config(settings, tmp_path):
     (tmp_path / "empty").mkdir()
-    app = create_app(Service(replace(settings, config_dir=tmp_path / "empty"), NoArchive()))
+    app = create_app(Service(settings.model_copy(update={"config_dir": tmp_path / "empty"}), NoArchive()))
 
     answer = app.test_client().get("/readyz")
 
@@ -254,7 +253,7 @@ def test_an_error_nobody_foresaw_is_strict_json_without_its_text(service, questi
 
 
 def test_a_missing_source_is_said_with_its_cure(settings, questions):
-    client = create_app(Service(replace(settings, sources={}), NoArchive()), clock=lambda: NOW).test_client()
+    client = create_app(Service(settings.model_copy(update={"sources": {}}), NoArchive()), clock=lambda: NOW).test_client()
 
     answer = post(client, questions["bad"])
 

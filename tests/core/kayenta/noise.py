@@ -1,7 +1,7 @@
-"""Java's seeded noise, so that a test can ask what Kayenta would have rolled.
+"""Java's seeded noise: what Kayenta would have rolled.
 
 In production Kayenta adds unseeded noise where both sides are constant, and its
-verdict is then a roll of dice. This judge never does, unless a seed is given.
+verdict is then a roll of dice. This judge never does; `rolled` makes it do so with a seed.
 
 Java's logarithm here is StrictMath's, which is that of fdlibm: its last place is
 specified, and is not the platform's.
@@ -15,9 +15,15 @@ References
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest import mock
 
 import numpy as np
 
+from judge.core.kayenta.classify import Found, classify
+from judge.core.kayenta.java_json import MetricRule
+from judge.core.kayenta.kernel import rank_interval
 from judge.core.model import Floats
 
 _MASK = (1 << 48) - 1
@@ -100,3 +106,22 @@ def noisy(values: Floats, gaussians: JavaGaussians) -> Floats:
     """Add Kayenta's noise: a hundred-thousandth of the first value is one standard deviation."""
     deviation = float(values[0]) * 1e-5
     return np.array([value + (gaussians.next() * deviation + 0.0) for value in values.tolist()])
+
+
+@contextmanager
+def rolled(seed: int) -> Iterator[None]:
+    """Give two different constants Kayenta's noise, from this seed, in every metric judged inside."""
+    gaussians = JavaGaussians(seed)
+
+    def classify_noisy(rule: MetricRule, canary: Floats, baseline: Floats) -> Found:
+        constant = all(len(side) and side.min() == side.max() for side in (canary, baseline))
+        if constant and canary[0] != baseline[0]:
+            canary, baseline = noisy(canary, gaussians), noisy(baseline, gaussians)
+        return classify(rule, canary, baseline)
+
+    with (
+        mock.patch("judge.core.kayenta.judge.classify", classify_noisy),
+        # Single samples are constants with noise, too, and Kayenta ranks them.
+        mock.patch("judge.core.kayenta.classify._between_constants", rank_interval),
+    ):
+        yield
