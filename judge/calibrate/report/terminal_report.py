@@ -167,11 +167,11 @@ def _caught(found: Mapping[str, Any]) -> Iterator[str]:
 def _variants(found: Mapping[str, Any]) -> Iterator[str]:
     if not found["variants"]:
         return
-    yield f"{'Other settings':<34}{'stopped':>20}{'undecided':>11}{'must_detect caught':>20}"
+    yield f"{'Other settings':<34}{'stopped':>20}{'undecided':>11}{'caught':>15}"
     for one in found["variants"]:
         open_share = words.percent(one["undecided"]["share"], signed=False)
         caught = words.percent(one["caught"]["share"], signed=False)
-        yield f"  {pad(clip(one['name'], 31), 32)}{percent(one['stopped']):>20}{open_share:>11}{caught:>20}"
+        yield f"  {pad(clip(one['name'], 31), 32)}{percent(one['stopped']):>20}{open_share:>11}{caught:>15}"
 
 
 def _proposal(found: Mapping[str, Any], diff: str) -> Iterator[str]:
