@@ -35,6 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE) and item.path.relative_to(HERE).parts[0] in EXTENDED:
             item.add_marker("extended")
+        if item.path.parent == HERE / "benchmarks":
+            item.add_marker("timed")
 
 
 def cpu_seconds() -> float:

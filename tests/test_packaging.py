@@ -297,7 +297,7 @@ def test_ci_ends_with_the_extended_tests_and_their_closing_line(checkout):
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"== Go programs: done after \d+ s", done.stdout)
-    assert done.stdout.splitlines()[-1] == "python -m pytest -m extended -n 2 --dist loadfile"
+    assert done.stdout.splitlines()[-1] == "python -m pytest -m timed"
 
 
 def test_ci_fails_when_an_extended_test_does(checkout):

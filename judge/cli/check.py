@@ -171,7 +171,10 @@ def convert_file(path: Path) -> str:
         Where it is neither, or holds what cannot be said here.
     """
     text = read_text(path)
-    renamed = rename_in_text(text)
+    try:
+        renamed = rename_in_text(text)
+    except ValueError as error:
+        raise ConfigError(str(error), where=str(path)) from error
     if renamed != text:
         parse_config(parse(renamed, where=str(path), is_json=path.suffix == ".json"), where=f"{path}, converted")
         return renamed

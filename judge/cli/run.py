@@ -57,10 +57,16 @@ def save_live(asked: dict[str, Any], *, output: Path, append: bool) -> int:
         raise SourceUnreachable(f"there is nothing to save: {record['verdict']['reason']}")
     document = dump_with_record(record)
     text = dumps(document) + "\n"
-    mode = "ab" if append else "wb"
     try:
+        before = output.read_bytes() if append and output.is_file() else b""
+        if before and output.name.endswith(".gz") != before.startswith(b"\x1f\x8b"):
+            raise DumpError(
+                "cannot be added to: its name ends in .gz and its content is no gzip, or the other way round", where=str(output)
+            )
+        if before and not output.name.endswith(".gz") and not before.endswith(b"\n"):
+            text = f"\n{text}"
         # mtime 0: the same samples give the same bytes.
-        with output.open(mode) as file:
+        with output.open("ab" if append else "wb") as file:
             file.write(gzip.compress(text.encode(), mtime=0) if output.name.endswith(".gz") else text.encode())
     except OSError as error:
         raise unwritable(output, error) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -10,9 +9,6 @@ from judge.errors import Fault, nearest
 
 RENAMED = {"notice": "must_detect"}
 """Keys of a metric in older configs, dumps and records, and what each is called now."""
-
-_KEY = re.compile(r"(^\s*(?:-\s+)?[\"']?|[{,]\s*[\"']?)(" + "|".join(RENAMED) + r")(?=[\"']?\s*:(?:\s|$))", flags=re.MULTILINE)
-"""A key where a line or a mapping begins, or after a comma: comments and values stay as they are."""
 
 
 def hint(key: str, known: Collection[str]) -> str:
@@ -45,11 +41,40 @@ def with_new_names(metrics: Any) -> Any:
 
 
 def rename_in_text(text: str) -> str:
-    """Rename keys in YAML or JSON, which keeps its comments and order.
+    r"""Rename the keys of metrics in a config of YAML or JSON, where they stand: everything else stays as it is.
+
+    Raises
+    ------
+    ValueError
+        Where a key is spelled in a way that is not renamed; says in which line.
 
     Examples
     --------
-    >>> rename_in_text("- {name: a, notice: 20%}  # notice: old")
-    '- {name: a, must_detect: 20%}  # notice: old'
+    >>> rename_in_text("metrics:\n- {name: a, notice: 20%}  # notice: old")
+    'metrics:\n- {name: a, must_detect: 20%}  # notice: old'
     """
-    return _KEY.sub(lambda found: found.group(1) + RENAMED[found.group(2)], text)
+    from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        document = YAML().load(text)
+    except YAMLError:
+        return text  # what is wrong with it, its reader says
+    metrics = document.get("metrics") if isinstance(document, CommentedMap) else None
+    lines = text.splitlines(keepends=True)
+    places = [
+        (*metric.lc.key(key), key)
+        for metric in metrics or ()
+        if isinstance(metric, CommentedMap)
+        for key in RENAMED
+        if key in metric.lc.data
+    ]
+    for number, column, key in sorted(places, reverse=True):
+        line = lines[number]
+        start = column + (line[column] in "\"'")
+        if not line.startswith(key, start):
+            msg = f"line {number + 1}: {key} is called {RENAMED[key]} now; rename it by hand, where it is spelled in an unusual way"
+            raise ValueError(msg)
+        lines[number] = line[:start] + RENAMED[key] + line[start + len(key) :]
+    return "".join(lines)

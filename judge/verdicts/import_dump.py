@@ -14,6 +14,7 @@ from judge.core.model import Outcome
 from judge.errors import DumpError, Fault, JudgeError
 from judge.sources.dumps.dump import Dump
 from judge.sources.dumps.read import RawCanary, parse, split
+from judge.verdicts.rejudge import rejudge
 from judge.verdicts.score_dump import score_dump
 from judge.wire.ulid import question_id
 
@@ -34,11 +35,19 @@ def _import_one(archive: Archive, part: RawCanary) -> bool:
     document = part.read()
     if isinstance(document, Mapping) and isinstance(document.get("record"), Mapping):
         record, labels = read_record(document, where=part.place)
-        return archive.restore(record, labels)
+        # A file may say anything: only a verdict that its samples give again answers the same live question.
+        return archive.restore({**record, "reusable": record.get("reusable") is True and _is_given_again(record)}, labels)
     try:
         return archive.restore(adopt(parse(part)))
     except JudgeError as error:
         raise error if isinstance(error, DumpError) else DumpError(str(error), where=part.place) from error
+
+
+def _is_given_again(record: Mapping[str, Any]) -> bool:
+    try:
+        return rejudge(record).is_same_verdict
+    except JudgeError:
+        return False
 
 
 def adopt(dump: Dump) -> dict[str, Any]:

@@ -98,7 +98,11 @@ def rejudge(record: Mapping[str, Any], change: Change = AS_IT_WAS, *, versions: 
         why.append("the config in the record has another meaning to this version: its digest differs")
     changed, notes = _changed(given, record, change)
     why += notes
-    verdict = _judge(record, changed)
+    try:
+        verdict = _judge(record, changed)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        message = f"cannot be judged again, its record is not whole: {error!r}"
+        raise DumpError(message, where=f"verdict {record['id']}") from error
     now = verdict_fields(verdict, end=changed.window.end)
     return Replay(
         id=str(record["id"]),

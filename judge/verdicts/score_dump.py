@@ -26,6 +26,7 @@ from judge.verdicts.records import write_record
 from judge.wire.json import dumps
 from judge.wire.record import request_fields
 from judge.wire.request import Request
+from judge.wire.ulid import question_id
 
 _SETTINGS: Mapping[str, Any] = {"source": {"type": "dump"}}
 
@@ -97,12 +98,14 @@ def score_dump(dump: Dump, config: CanaryConfig | None = None, judge: str = "", 
     if judge:
         settings["judge"] = analysis.config.judge
     if carried is None:
-        asked_at, asked = analysis.window.end, _question(dump, analysis)
+        id, asked_at, asked = dump.id, analysis.window.end, _question(dump, analysis)
     else:
         asked_at = float(carried["asked_at"])
         asked = question(analysis.request, analysis.config, now=asked_at)
+        # By another config or judge it is another question.
+        id = dump.id if asked == carried.get("question") else question_id(asked, analysis.window.end)
     # Samples from a file may be anything: they answer no live question.
-    return write_record(analysis, id=dump.id, asked_at=asked_at, question=asked, settings=settings) | {"reusable": False}
+    return write_record(analysis, id=id, asked_at=asked_at, question=asked, settings=settings) | {"reusable": False}
 
 
 def analyse_dump(dump: Dump, config: CanaryConfig | None = None, judge: str = "", *, known: KnownConfigs | None = None) -> Analysis:
@@ -161,6 +164,8 @@ def _as_asked(dump: Dump) -> tuple[Dump, list[str]]:
     """Put back what only the record in a dump says: queries, what the source said, and the warnings that the judge was given."""
     if dump.record is None:
         return dump, []
+    if dump.record.get("config") != dump.config:
+        raise DumpError([Fault(path="record.config", message="is not the config of the dump")], where=dump.id)
     try:
         results = {key(result["name"], result["labels"]): result for result in dump.record["verdict"]["results"]}
         samples = {key(sample["metric"], sample["labels"]): sample for sample in dump.record["samples"]}

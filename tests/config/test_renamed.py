@@ -53,6 +53,36 @@ def test_convert_rewrites_an_old_config_and_keeps_its_comments(tmp_path):
     assert (config.metric("latency").must_detect.relative, config.metric("errors").must_detect.absolute) == (0.2, 0.1)
 
 
+def test_convert_renames_keys_of_metrics_and_nothing_else(tmp_path):
+    path = tmp_path / "shop.yaml"
+    text = """\
+name: shop
+description: "see, notice: it"
+scopes: {notice: 'app="${hash}"'}
+scope: notice
+metrics:
+  - name: latency
+    query: >-
+      avg(latency{${scope}}) # the text of
+      notice: memory
+    "notice": 20%
+"""
+    path.write_text(text)
+    done = CliRunner().invoke(cli, ["convert", str(path)])
+
+    assert done.exit_code == 0, done.output
+    assert done.output == text.replace('"notice": 20%', '"must_detect": 20%')
+
+
+def test_convert_says_where_a_key_is_spelled_so_that_it_is_not_renamed(tmp_path):
+    path = tmp_path / "shop.yaml"
+    path.write_text(OLD.replace("    notice: 20%", '    "not\\u0069ce": 20%'))
+    done = CliRunner().invoke(cli, ["convert", str(path)])
+
+    assert done.exit_code == 2
+    assert "line 8: notice is called must_detect now; rename it by hand" in done.output
+
+
 def test_convert_rewrites_json_too_and_refuses_what_has_nothing_old(tmp_path):
     path = tmp_path / "shop.json"
     path.write_text(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from click.testing import CliRunner
 
 from judge import notebook
+from judge.cli.main import cli
 from judge.verdicts.service import Service
 from tests.demo_service import DEMO
-from tests.one_question import HEALTHY, PERIOD, by_fetch, by_http, by_notebook, by_run
+from tests.one_question import HEALTHY, PERIOD, by_fetch, by_http, by_notebook, by_run, command
 
 WHOLE = {"question", "settings", "versions", "source", "config", "config_digest", "request", "window", "samples", "verdict"}
 
@@ -89,3 +91,78 @@ def test_a_live_question_is_asked_of_the_service_alone(monkeypatch, archive_url)
     by_http(archive_url, **PERIOD)
 
     assert asked == [HEALTHY["canary"]] * 3
+
+
+BAD = ["--baseline", "lmbjm2z2v", "--canary", "r6cpj765v", "--arg", "service=shop", "--start", PERIOD["start"], "--end", PERIOD["end"]]
+
+
+@pytest.fixture
+def saved(archive_url, tmp_path):
+    """The dump of the bad canary, as `judge fetch` writes it, and where to write another."""
+    command("fetch", "http-service", *BAD, "-o", tmp_path / "bad.json")
+    return json.loads((tmp_path / "bad.json").read_text())
+
+
+def test_a_verdict_in_a_file_that_its_samples_do_not_give_answers_no_live_question(saved, archive_url, tmp_path):
+    if archive_url == "none":
+        pytest.skip("nothing is taken in")
+    saved["record"]["verdict"] |= {"verdict": "pass", "score": 100.0}
+    (tmp_path / "lie.json").write_text(json.dumps(saved))
+    command("history", "import", tmp_path / "lie.json")
+    judged = CliRunner().invoke(cli, ["run", "http-service", *BAD, "--format", "json"])
+
+    assert judged.exit_code == 1
+    assert json.loads(judged.output)["verdict"] == "fail"
+
+
+def test_the_score_by_another_judge_has_another_id(saved, tmp_path):
+    path = tmp_path / "bad.json"
+    ids = {json.loads(command("score", path, "--judge", judge, "--format", "json"))["id"] for judge in ("sequential", "mann-whitney")}
+
+    assert len(ids) == 2
+    assert saved["id"] in ids
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param({"asked_at": 10**400}, id="a time of 400 digits"),
+        pytest.param({"asked_at": float("nan")}, id="no time"),
+        pytest.param({"request": {"canary": "\ud800"}}, id="half a surrogate pair"),
+        pytest.param({"request": {"end": float("nan")}}, id="no end"),
+        pytest.param({"request": 5}, id="no question"),
+        pytest.param({"settings": []}, id="no settings"),
+    ],
+)
+def test_a_damaged_record_in_a_dump_is_no_crash(saved, tmp_path, damage):
+    for key, value in damage.items():
+        saved["record"][key] = {**saved["record"][key], **value} if isinstance(value, dict) else value
+    path = tmp_path / "damaged.json"
+    path.write_text(json.dumps(saved))
+    done = CliRunner().invoke(cli, ["score", str(path), "--format", "jsonl"])
+
+    assert done.exit_code in {1, 2}
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+
+
+def test_a_record_of_another_config_is_refused(saved, tmp_path):
+    saved["record"]["config"]["name"] = "elsewhere"
+    path = tmp_path / "other.json"
+    path.write_text(json.dumps(saved))
+    done = CliRunner().invoke(cli, ["score", str(path)])
+
+    assert done.exit_code == 2
+    assert "record.config: is not the config of the dump" in done.output
+
+
+def test_a_canary_is_added_to_a_file_without_a_last_line_end_and_not_to_what_is_no_gzip(saved, tmp_path):
+    path = tmp_path / "bad.json"
+    path.write_text(path.read_text().rstrip("\n"))
+    command("fetch", "http-service", *BAD, "-o", path, "--append")
+    assert len(notebook.score(path)) == 2
+
+    odd = tmp_path / "odd.jsonl.gz"
+    odd.write_text("{}\n")
+    done = CliRunner().invoke(cli, ["fetch", "http-service", *BAD, "-o", str(odd), "--append"])
+    assert done.exit_code == 2
+    assert odd.read_text() == "{}\n"

@@ -7,6 +7,7 @@ Errors are Kayenta's: 400 and 404 with ``message``.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -335,6 +336,9 @@ def _whole(key: str, default: int, *, most: int) -> int:
 
 def _number(key: str) -> float:
     try:
-        return float(request.args.get(key, ""))
+        found = float(request.args.get(key, ""))
     except ValueError:
-        raise RequestError([Fault(path=key, message="must be a number")]) from None
+        found = math.nan
+    if not math.isfinite(found):
+        raise RequestError([Fault(path=key, message="must be a number")])
+    return found

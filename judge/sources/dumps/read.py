@@ -163,10 +163,14 @@ def _carried(record: Any) -> Mapping[str, Any] | None:
     if not isinstance(record, Mapping) or not all(isinstance(record.get(key), Mapping) for key in ("request", "settings", "source")):
         return None
     request, asked_at = record["request"], record.get("asked_at")
-    texts = all(isinstance(request.get(key), str) for key in ("config", "baseline", "canary", "scope", "rollout"))
-    numbers = all(isinstance(request.get(key), int | float | None) for key in ("start", "end", "window", "look"))
-    is_whole = texts and numbers and isinstance(request.get("args"), Mapping) and isinstance(asked_at, int | float)
-    return record if is_whole else None
+    args = request.get("args")
+    texts = [request.get(key) for key in ("config", "baseline", "canary", "scope", "rollout")]
+    texts += args.values() if isinstance(args, Mapping) else [None]
+    numbers = [asked_at, *(value for key in ("start", "end", "window", "look") if (value := request.get(key)) is not None)]
+    # A lone half of a surrogate pair is no text, NaN is no number, and neither names a question.
+    is_text = all(isinstance(text, str) and text.isprintable() for text in texts)
+    is_number = all(isinstance(number, int | float) and -_YEAR_10000 < number < _YEAR_10000 for number in numbers)
+    return record if is_text and is_number else None
 
 
 class _Reader(Values):

@@ -235,6 +235,7 @@ def test_a_faulty_config_is_seen_and_so_is_its_mending(judge, relay, tmp_path):
 
 
 @pytest.mark.extended
+@pytest.mark.timed
 def test_telling_of_a_verdict_costs_next_to_nothing():
     # In a process of its own: only there the counters are those of a service with several workers.
     done = subprocess.run([sys.executable, "-m", "tests.benchmarks.signals"], cwd=ROOT, capture_output=True, text=True, check=True)
