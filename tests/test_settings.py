@@ -129,3 +129,10 @@ def test_misspelt_names_are_said_and_those_of_kubernetes_are_not():
     environ = {"JUDGE_PROMETHEUS_ULR": "x", "JUDGE_PORT": "tcp://10.0.0.1:80", "JUDGE_SERVICE_HOST": "10.0.0.1", "JUDGE_PORT_8080_TCP": "x"}
 
     assert misspelt(environ) == ["JUDGE_PROMETHEUS_ULR is not read; did you mean JUDGE_PROMETHEUS_URL?"]
+
+
+def test_a_type_that_is_none_is_refused_by_the_names_that_there_are(folder):
+    (folder / "server.yaml").write_text('sources: {default: {type: null, url: "http://prometheus:9090"}}\n', encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=r"sources\.default\.type: is no type \(allowed: prometheus, dumps\)"):
+        load_settings({}, config_dir=folder)

@@ -149,6 +149,8 @@ def faults(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
             tag = item["ctx"]["tag"]
             message = f"should be {', '.join(others)} or {last}, found {tag!r}{nearest(tag, allowed)}"
             found.append(Fault(path=f"{path}.type", message=message, allowed=allowed))
+        elif item["type"] == "union_tag_not_found":
+            found.append(Fault(path=f"{path}.type", message="is no type", allowed=tuple(_tagged(place))))
         elif item["type"] == "missing":
             found.append(Fault(path=path, message="is missing"))
         elif item["type"] in {"too_short", "string_too_short"}:
