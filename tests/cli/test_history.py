@@ -325,8 +325,12 @@ def test_a_record_that_cannot_be_judged_again_is_exported_all_the_same(judge, ur
     judge("history", "export", "odd.jsonl", "02A")
     judge("history", "import", "odd.jsonl", archive=other)
 
+    whole = record(verdict_id="02A")
+    assert whole["reusable"]
     with closing(open_archive(other)) as there:
-        assert there.get("02A") == record(verdict_id="02A")
+        # Its samples cannot show that its verdict is theirs, so it answers no live question.
+        assert there.get("02A") == {**whole, "reusable": False}
+        assert there.answer(whole["question"]) is None
 
 
 def test_an_export_that_fails_leaves_the_file_as_it_was(judge):
