@@ -58,12 +58,12 @@ def save_live(asked: dict[str, Any], *, output: Path, append: bool) -> int:
     document = dump_with_record(record)
     text = dumps(document) + "\n"
     try:
-        before = output.read_bytes() if append and output.is_file() else b""
-        if before and output.name.endswith(".gz") != before.startswith(b"\x1f\x8b"):
+        first, last = _ends(output) if append and output.is_file() else (b"", b"")
+        if first and output.name.endswith(".gz") != (first == b"\x1f\x8b"):
             raise DumpError(
                 "cannot be added to: its name ends in .gz and its content is no gzip, or the other way round", where=str(output)
             )
-        if before and not output.name.endswith(".gz") and not before.endswith(b"\n"):
+        if first and not output.name.endswith(".gz") and last != b"\n":
             text = f"\n{text}"
         # mtime 0: the same samples give the same bytes.
         with output.open("ab" if append else "wb") as file:
@@ -73,6 +73,14 @@ def save_live(asked: dict[str, Any], *, output: Path, append: bool) -> int:
     samples = sum(len(metric[side]["t"]) for metric in document["metrics"] for side in ("baseline", "canary"))
     click.echo(f"{output}: {len(document['metrics'])} metrics, {samples} samples")
     return 0
+
+
+def _ends(path: Path) -> tuple[bytes, bytes]:
+    """Read the first two bytes of a file, and its last one; a file of dumps may be large."""
+    with path.open("rb") as file:
+        first = file.read(2)
+        file.seek(-1 if first else 0, 2)
+        return first, file.read(1)
 
 
 def given_args(pairs: tuple[str, ...]) -> Mapping[str, str]:
